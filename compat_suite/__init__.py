@@ -1,0 +1,1 @@
+"""The compatibility checks: four stages, four questions, each an ordinary pytest test."""
