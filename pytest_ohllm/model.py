@@ -1,7 +1,8 @@
 """The nouns: what is run, what it produced, and what was concluded from it.
 
-Every record that reaches a file is a frozen pydantic model, so that the JSON a run leaves behind has
-a schema. Nothing here knows pytest, the SDK or HTTP, and nothing here ever holds a secret's value.
+Every record that reaches a file is a frozen pydantic model, so that the JSON a run leaves behind
+has a schema. Nothing here knows pytest, the SDK or HTTP, and nothing here ever holds a secret's
+value.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Stage(StrEnum):
     D = "D"
 
     @property
-    def title(self) -> str:
+    def claim(self) -> str:
         """What a profile that passes the stage can do."""
         return _TITLES[self]
 
@@ -55,7 +56,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
     FLAKY = "flaky"  # some attempts passed, some failed
     UNSUPPORTED = "unsupported"  # the provider says in its canonical form that it lacks this
-    INCONCLUSIVE = "inconclusive"  # says nothing about the model: keys, limits, outages, environment
+    INCONCLUSIVE = (
+        "inconclusive"  # says nothing about the model: keys, limits, outages, environment
+    )
     NOT_RUN = "not_run"  # an earlier stage closed the gate, or there was nothing to judge
 
 
@@ -108,7 +111,7 @@ class Verdict(StrEnum):
 
 
 class ToolMode(StrEnum):
-    """How tool calls travel: in the protocol's own field, or as text in the prompt and the answer."""
+    """How tool calls travel: in the protocol's own field, or as text in prompt and answer."""
 
     NATIVE = "native"
     PROMPT = "prompt"
@@ -117,8 +120,8 @@ class ToolMode(StrEnum):
 class Profile(Record):
     """A named connection, without its secrets.
 
-    ``settings`` holds the non-secret fields of the SDK's ``LLM`` as they were saved; ``secrets`` maps
-    the name of each secret field to a *reference*, such as ``env:MY_KEY``.
+    ``settings`` holds the non-secret fields of the SDK's ``LLM`` as they were saved; ``secrets``
+    maps the name of each secret field to a *reference*, such as ``env:MY_KEY``.
     """
 
     name: str
@@ -245,7 +248,7 @@ class Transcript(Record):
     end: End = "finished"
     final_text: str = ""
     error: ErrorFacts | None = None
-    notes: tuple[str, ...] = ()
+    traceback: str = ""
 
     def tool_calls(self, tool: str) -> list[Event]:
         """The calls of ``tool`` that the model made, in order, rejected ones included."""

@@ -1,0 +1,61 @@
+"""How tools are called here: in the protocol's own way, or by the SDK's prompt conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pytest_ohllm.diagnosis.engine import diagnose
+from pytest_ohllm.diagnosis.symptoms import Symptoms
+from pytest_ohllm.model import ToolMode, Transcript
+from pytest_ohllm.sdk.driver import Driver
+
+
+class Tooling:
+    """Plays conversations natively first, and by prompt where the endpoint cannot do that.
+
+    What one conversation shows holds for the next: a mode that has worked is kept.
+    """
+
+    def __init__(self, driver: Driver, wanted: str) -> None:
+        self._driver = driver
+        self._modes = _candidates(wanted, driver.connection.profile.settings)
+
+    def converse(
+        self,
+        prompt: str,
+        *,
+        allow: Sequence[str],
+        files: Mapping[str, str] | None = None,
+        needs_call: bool = False,
+    ) -> Transcript:
+        """The conversation in the first mode that works; in the first of all, if none does.
+
+        With ``needs_call``, a mode works only if the model calls the terminal in it.
+        """
+        first: Transcript | None = None
+        for mode in self._modes:
+            transcript = self._driver.converse(prompt, allow=allow, files=files, tool_mode=mode)
+            if transcript.error is None and (transcript.tool_calls("terminal") or not needs_call):
+                if needs_call or mode is ToolMode.PROMPT:
+                    self._modes = [mode]
+                return transcript
+            first = first or transcript
+            if not _says_something_about_tools(transcript):
+                break
+        assert first is not None
+        return first
+
+
+def _candidates(wanted: str, settings: Mapping[str, object]) -> list[ToolMode]:
+    if wanted != "auto":
+        return [ToolMode(wanted)]
+    if settings.get("native_tool_calling") is False:
+        return [ToolMode.PROMPT]
+    return [ToolMode.NATIVE, ToolMode.PROMPT]
+
+
+def _says_something_about_tools(transcript: Transcript) -> bool:
+    """Whether the failure may lie in the way of calling tools: keys and outages do not."""
+    if transcript.error is None:
+        return True
+    return not diagnose(Symptoms.of(transcript)).kind.inconclusive

@@ -1,0 +1,157 @@
+"""Rules for failures before any answer came: settings, installation, network."""
+
+from __future__ import annotations
+
+from pytest_ohllm.diagnosis.finding import Finding, one_line
+from pytest_ohllm.diagnosis.symptoms import Symptoms
+from pytest_ohllm.model import Blame, Kind
+
+_CONFIGURATION, _OUTAGE = Kind.CONFIGURATION, Kind.PROVIDER_OUTAGE
+_USER, _ENDPOINT = Blame.USER, Blame.ENDPOINT
+
+
+def nothing_reachable(s: Symptoms) -> Finding | None:
+    """The raw probe found that nothing can answer at base_url."""
+    if s.unreachable is None:
+        return None
+    problem = s.unreachable
+    if problem.reason == "timeout":
+        return Finding(_OUTAGE, _ENDPOINT, problem.summary, problem.next_step)
+    return Finding(_CONFIGURATION, _USER, problem.summary, problem.next_step)
+
+
+def settings_refused(s: Symptoms) -> Finding | None:
+    """The SDK refuses to build an LLM from the profile."""
+    link = s.raised("UnusableSettings")
+    if link is None:
+        return None
+    return Finding(
+        _CONFIGURATION,
+        _USER,
+        f"the SDK refuses the profile: {one_line(link.message)}",
+        "correct the field in the profile",
+    )
+
+
+def module_missing(s: Symptoms) -> Finding | None:
+    """A package that this provider needs is not installed, or does not fit the others."""
+    link = s.raised("ModuleNotFoundError", "ImportError")
+    if link is None:
+        return None
+    if link.type.endswith("ModuleNotFoundError"):
+        return Finding(
+            Kind.ENVIRONMENT,
+            Blame.ENVIRONMENT,
+            f"a package is missing: {one_line(link.message)}",
+            "install it into the environment that pytest runs in",
+        )
+    return Finding(
+        Kind.ENVIRONMENT,
+        Blame.ENVIRONMENT,
+        f"installed packages do not fit each other: {one_line(link.message)}",
+        "install the versions that the SDK asks for (the run folder lists what is installed)",
+    )
+
+
+def provider_unknown(s: Symptoms) -> Finding | None:
+    """litellm cannot tell from the model string whom to call."""
+    if s.sent or s.root is None or "LLM Provider NOT provided" not in s.root.message:
+        return None
+    model = s.settings.get("model", "")
+    return Finding(
+        _CONFIGURATION,
+        _USER,
+        f"litellm knows no provider for the model string {model!r}",
+        f"put the provider first, such as openai/{model} for an OpenAI-compatible endpoint",
+    )
+
+
+def key_missing(s: Symptoms) -> Finding | None:
+    """A client library refused to start without a key."""
+    if s.sent or s.root is None:
+        return None
+    if s.root.type == "openai.OpenAIError" or s.raised("AuthenticationError", "NoCredentialsError"):
+        return Finding(
+            Kind.CREDENTIALS,
+            _USER,
+            f"no usable credentials: {one_line(s.root.message)}",
+            "name the environment variable that holds the key in the profile",
+        )
+    return None
+
+
+def not_connected(s: Symptoms) -> Finding | None:
+    """The connection failed at run time: name, port, TLS, scheme."""
+    where = s.settings.get("base_url") or "the provider"
+    if s.raised("gaierror"):
+        return Finding(
+            _CONFIGURATION,
+            _USER,
+            f"the host name of {where} cannot be resolved",
+            "check base_url and this machine's network",
+        )
+    if s.raised("ConnectionRefusedError"):
+        return Finding(
+            _CONFIGURATION,
+            _USER,
+            f"nothing listens at {where} (connection refused)",
+            "start the server, or correct base_url",
+        )
+    if link := s.raised("SSLCertVerificationError", "SSLError", "SSLEOFError"):
+        return Finding(
+            _CONFIGURATION,
+            _USER,
+            f"TLS with {where} failed: {one_line(link.message)}",
+            "check the scheme in base_url and the certificate's authority",
+        )
+    if link := s.raised("UnsupportedProtocol", "LocalProtocolError"):
+        return Finding(
+            _CONFIGURATION,
+            _USER,
+            f"base_url {where!r} cannot be used: {one_line(link.message)}",
+            "write it as http://HOST:PORT/v1 or https://HOST/v1",
+        )
+    return None
+
+
+def timed_out(s: Symptoms) -> Finding | None:
+    """A request was sent and no complete answer came in time."""
+    names = ("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError")
+    if not s.raised(*names, "LlmTimeout", "APITimeoutError") or s.exchange is None:
+        return None
+    exchange = s.exchange
+    if exchange.status is None:
+        what = "accepted the request and did not answer"
+    else:
+        what = f"began to answer (HTTP {exchange.status}) and did not come to an end"
+    return Finding(
+        _OUTAGE,
+        _ENDPOINT,
+        f"the endpoint {what} within {exchange.seconds:.0f} s",
+        "try again, or give it more time with --llm-timeout=SECONDS",
+    )
+
+
+def connection_broken(s: Symptoms) -> Finding | None:
+    """The connection ended in the middle of an answer, or what came was not HTTP."""
+    link = s.raised("RemoteProtocolError", "ReadError", "WriteError", "ConnectionResetError")
+    if link is None:
+        return None
+    return Finding(
+        _OUTAGE,
+        _ENDPOINT,
+        f"the endpoint broke off the connection: {one_line(link.message)}",
+        "try again; if it repeats, look at the server's log",
+    )
+
+
+RULES = (
+    nothing_reachable,
+    settings_refused,
+    module_missing,
+    provider_unknown,
+    key_missing,
+    not_connected,
+    timed_out,
+    connection_broken,
+)

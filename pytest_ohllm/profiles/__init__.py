@@ -1,0 +1,1 @@
+"""Where connections and their secrets come from: the SDK's own profile files, and references."""

@@ -1,0 +1,112 @@
+"""The one module of this room that imports the SDK: only to write, or if its text is unreadable.
+
+Every use happens without credentials in the environment, since ``LLM`` would pick them up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pytest_ohllm.profiles.errors import ProfileError
+from pytest_ohllm.sdk import environment
+
+
+@contextmanager
+def _imported() -> Iterator[None]:
+    first = not environment.sdk_is_imported()  # else a run in this process owns the home
+    try:
+        environment.load()
+    except Exception as error:
+        raise ProfileError(
+            f"openhands-sdk cannot be imported ({type(error).__name__}: {_first_line(error)}): "
+            "install a working openhands-sdk in this environment"
+        ) from error
+    try:
+        with environment.sealed():
+            yield
+    finally:
+        if first:
+            environment.remove_home()
+
+
+def llm_class() -> type[BaseModel]:
+    """The SDK's ``LLM``."""
+    with _imported():
+        from openhands.sdk import LLM
+
+        return LLM
+
+
+def file_version() -> int:
+    """The newest ``schema_version`` of a profile file that the SDK reads."""
+    with _imported():
+        from openhands.sdk.llm import llm
+
+        return int(getattr(llm, "LLM_PROFILE_SCHEMA_VERSION", 1))
+
+
+@contextmanager
+def prepared(settings: Mapping[str, Any]) -> Iterator[Callable[[Path, str], None]]:
+    """Build the ``LLM`` of a new profile, and yield what saves it through the SDK's own store.
+
+    Entering raises ``ProfileError`` unless the SDK takes every value and would give the same back
+    when it reads the file, so that a caller may change things before it saves. What is yielded
+    takes the folder and the name, writes no secret, and raises ``ProfileError`` if it cannot.
+    """
+    with _imported():
+        try:
+            from openhands.sdk.llm.llm_profile_store import LLMProfileStore
+        except ImportError as error:
+            raise ProfileError(
+                "the installed openhands-sdk has no profile store: update it to save profiles"
+            ) from error
+        llm = _built(settings)
+        _check_kept(llm, settings)
+
+        def save(folder: Path, name: str) -> None:
+            try:
+                LLMProfileStore(folder).save(name, llm)
+            except (OSError, TimeoutError) as error:
+                raise ProfileError(f"cannot write profile {name!r} to {folder}: {error}") from error
+
+        yield save
+
+
+def _built(settings: Mapping[str, Any]) -> Any:
+    from openhands.sdk import LLM
+
+    try:
+        return LLM(**settings)
+    except ValidationError as error:
+        # The value is not shown: a header may hold a token.
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc']) or 'profile'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise ProfileError(f"the SDK refuses these settings: {'; '.join(problems)}") from error
+    except Exception as error:
+        raise ProfileError(
+            f"the SDK refuses these settings: {type(error).__name__}: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "no reason given")
+
+
+def _check_kept(llm: Any, settings: Mapping[str, Any]) -> None:
+    """Refuse what a file cannot hold: excluded fields, and ``null`` where it is no default."""
+    data = llm.model_dump(mode="json", exclude_none=True)  # as the store writes it
+    again = _built({key: value for key, value in data.items() if key in type(llm).model_fields})
+    for name in settings:
+        if getattr(llm, name) != getattr(again, name):
+            raise ProfileError(
+                f"the SDK does not keep {name}={json.dumps(settings[name])} in a profile file "
+                f"(read back, it is {json.dumps(getattr(again, name), default=str)}): leave it out"
+            )

@@ -1,0 +1,1 @@
+"""How a run is shown: one matrix, from which every view is made."""

@@ -1,0 +1,69 @@
+"""What one test item is about: which profile, which stage, which check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from pytest_ohllm.evidence.check_folder import CheckFolder
+from pytest_ohllm.model import Stage
+
+CASE: pytest.StashKey[Case] = pytest.StashKey()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One check of one profile.
+
+    ``check`` is ``module::name``, the same wherever the suite is installed, while a node id depends
+    on where that is.
+    """
+
+    profile: str
+    stage: Stage
+    check: str
+    folder: CheckFolder
+
+    @property
+    def rerun(self) -> str:
+        """A command that runs this check alone."""
+        module, _, name = self.check.partition("::")
+        return f"pytest --llm-profile={self.profile} --pyargs {module}::{name}"
+
+
+def check_id(item: pytest.Item) -> str:
+    """``module::name``, with parameters other than the profile kept."""
+    module = getattr(item, "module", None)
+    name = getattr(item, "originalname", None) or item.name
+    callspec = getattr(item, "callspec", None)
+    others = [] if callspec is None else _other_ids(callspec)
+    parameters = f"[{'-'.join(others)}]" if others else ""
+    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+    where = module.__name__ if module else item.path.stem
+    return "::".join([where, *classes, f"{name}{parameters}"])
+
+
+def _other_ids(callspec: object) -> list[str]:
+    params = getattr(callspec, "params", {})
+    indices = getattr(callspec, "indices", {})
+    if set(params) == {"llm_profile"}:
+        return []
+    # The profile was parametrized first, so its id is the first part of the whole.
+    whole = str(getattr(callspec, "id", ""))
+    profile = str(params.get("llm_profile", ""))
+    rest = whole.removeprefix(profile).removeprefix("-")
+    return [rest] if indices and rest else []
+
+
+def stage_of(item: pytest.Item) -> Stage:
+    """The stage its marker names; D, which is not mandatory, without one."""
+    marker = item.get_closest_marker("llm_stage")
+    if marker is None or not marker.args:
+        return Stage.D
+    try:
+        return Stage(str(marker.args[0]).upper())
+    except ValueError:
+        raise pytest.UsageError(
+            f"{item.nodeid}: llm_stage({marker.args[0]!r}) names no stage: use A, B, C or D"
+        ) from None

@@ -1,0 +1,71 @@
+"""What the user sees: a header line, outcomes of their own, and the matrix at the end."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ohllm.evidence import junit
+from pytest_ohllm.model import Outcome
+
+if TYPE_CHECKING:
+    from pytest_ohllm.session.llm_session import LlmSession
+
+_OWN = {
+    Outcome.INCONCLUSIVE: ("inconclusive", "i", ("INCONCLUSIVE", {"yellow": True})),
+    Outcome.NOT_RUN: ("not run", "-", ("NOT RUN", {"yellow": True})),
+    Outcome.UNSUPPORTED: ("unsupported", "u", ("UNSUPPORTED", {"cyan": True})),
+}
+"""Outcomes that pytest has no word for: category, letter, and word with colour."""
+
+
+class Terminal:
+    """Speaks to the user through pytest's own reporter."""
+
+    def __init__(self, session: LlmSession) -> None:
+        self._session = session
+
+    def pytest_report_header(self) -> str | None:
+        folder = self._session.folder
+        if folder is None:
+            return None
+        return (
+            f"ohllm: profiles {', '.join(self._session.names)}; evidence in {_shown(folder.path)}"
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, Any] | None:
+        if report.when != "call" and not (report.failed or report.skipped):
+            return None
+        about = dict(getattr(report, "user_properties", ()))
+        outcome = about.get(junit.OUTCOME)
+        return _OWN.get(Outcome(outcome)) if outcome else None
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        run, folder = self._session.run, self._session.folder
+        if run is None or folder is None or not any(p.checks for p in run.profiles):
+            return
+        from pytest_ohllm.report.terminal import render, render_short
+
+        reporter = terminalreporter
+        options = self._session.config.option
+        short = options.verbose < 0 or getattr(options, "no_summary", False)
+        writer = reporter._tw
+        encoding = str(getattr(writer._file, "encoding", None) or "utf-8")
+        style: dict[str, Any] = {
+            "width": writer.fullwidth,
+            "color": writer.hasmarkup,
+            "ascii": not encoding.lower().startswith("utf"),
+        }
+        if short:
+            reporter.write(render_short(run, **style))
+        else:
+            reporter.write("\n" + render(run, run_dir=_shown(folder.path), **style))
+
+
+def _shown(path: os.PathLike[str]) -> str:
+    """The path as the user would type it from here, if that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)

@@ -1,0 +1,58 @@
+"""The last line against a check that hangs: an alarm that leaves the stacks behind.
+
+Requests have deadlines of their own (see wire.tape); this catches what is not a request.
+pytest-timeout decides when, and for our items we decide what happens: its own dump would print
+unredacted output.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from pytest_ohllm.session.case import CASE
+
+GRACE_SECONDS = 45.0
+"""Beyond --llm-timeout, which is for the endpoint: importing the SDK, starting a shell."""
+
+
+class LlmTimeout(pytest.fail.Exception):  # type: ignore[name-defined,misc]
+    """A check took longer than its time although no request was waiting."""
+
+
+class Timeouts:
+    """Sets the timers of LLM checks; other tests keep pytest-timeout's own."""
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> bool | None:
+        usable = hasattr(signal, "SIGALRM")
+        if CASE not in item.stash or not usable or not _in_main_thread():
+            return None
+        folder = item.stash[CASE].folder.path
+
+        def alarm(_signal: int, _frame: FrameType | None) -> None:
+            __tracebackhide__ = True
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            stacks = folder / "stacks.txt"
+            stacks.touch(mode=0o600)
+            with stacks.open("w") as file:
+                faulthandler.dump_traceback(file, all_threads=True)
+            raise LlmTimeout(f"the check did not end within {settings.timeout:g} s")
+
+        def cancel() -> None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+        item.cancel_timeout = cancel  # type: ignore[attr-defined]
+        signal.signal(signal.SIGALRM, alarm)
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout)
+        return True
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,39 @@
+"""What a tool really said: the terminal's output without the shell's and the SDK's decoration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_EXIT_CODE = re.compile(r"\[[^\[\]\n]*\bexit code:? (-?\d+)[^\[\]\n]*\]", re.IGNORECASE)
+_FOOTER = re.compile(
+    r"\s*\[(?:The command|Command|Current working directory|Python interpreter|Shell)\b[^\n]*\]\s*$"
+)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One tool result: the exact output, and the exit code where the tool names one."""
+
+    output: str
+    exit_code: int | None
+
+    def report(self, command: str | None) -> str:
+        """One truthful paragraph on what came out."""
+        subject = f"The command `{command}`" if command else "The tool"
+        if self.exit_code is None:
+            return f"{subject} gave no exit code. The answer was:\n{self.output}"
+        if not self.output:
+            return f"{subject} finished with exit code {self.exit_code} and printed nothing."
+        return f"{subject} finished with exit code {self.exit_code}. Its output was:\n{self.output}"
+
+
+def read(text: str) -> Observation:
+    """Read a tool result as the terminal tool writes it; other text passes as plain output."""
+    plain = _ANSI.sub("", text).replace("\r\n", "\n")
+    codes = _EXIT_CODE.findall(plain)
+    output = plain
+    while footer := _FOOTER.search(output):
+        output = output[: footer.start()]
+    return Observation(output.strip("\r\n"), int(codes[-1]) if codes else None)

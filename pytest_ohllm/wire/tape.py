@@ -1,0 +1,264 @@
+"""Record every HTTP exchange of a scenario, and bound the time that it may take.
+
+The SDK's client libraries end at ``httpx.HTTPTransport``, below proxies' and retries' logic and
+above the socket. Recording there sees exactly what was sent and received, and each chunk as it
+arrives: an endpoint that drips one byte a second for ever never trips a read timeout, but it does
+trip a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import httpx
+
+from pytest_ohllm.model import Exchange
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""How much of one body is kept; the rest passes through unrecorded."""
+
+_CREDENTIAL_HEADERS = {
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "set-cookie",
+}
+
+_current: ContextVar[Tape | None] = ContextVar("ohllm_tape", default=None)
+_active: list[Tape] = []
+_lock = threading.Lock()
+_original: Any = None
+
+
+class Tape:
+    """The exchanges of one scenario, in the order in which they were begun.
+
+    ``redact`` cleans every value before it is kept; ``deadline`` is a ``time.monotonic`` time after
+    which transfers end as read timeouts; ``on_exchange`` hears of each exchange when it ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        redact: Callable[[Any], Any] = lambda value: value,
+        deadline: float | None = None,
+        on_exchange: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.redact = redact
+        self.deadline = deadline
+        self._on_exchange = on_exchange
+        self._takes: list[_Take] = []
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Everything recorded so far, unfinished exchanges included."""
+        return tuple(take.exchange(self.redact) for take in list(self._takes))
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, at least 0; ``None`` without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+    @contextmanager
+    def recording(self) -> Iterator[Tape]:
+        """Record what this thread sends, and what other threads send while no other tape runs."""
+        token = _current.set(self)
+        with _lock:
+            _active.append(self)
+            if len(_active) == 1:
+                _install()
+        try:
+            yield self
+        finally:
+            with _lock:
+                _active.remove(self)
+                if not _active:
+                    _uninstall()
+            _current.reset(token)
+
+    def _begin(self, request: httpx.Request) -> _Take:
+        take = _Take(request)
+        self._takes.append(take)
+        return take
+
+    def _end(self, take: _Take) -> None:
+        if take.finish() and self._on_exchange is not None:
+            self._on_exchange(take.exchange(self.redact))
+
+
+class _Take:
+    """One exchange in the making."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        self.request = request
+        self.started = time.time()
+        self._clock = time.monotonic()
+        self.seconds: float | None = None
+        self.first_byte: float | None = None
+        self.chunks = 0
+        self.body = bytearray()
+        self.response: httpx.Response | None = None
+        self.error: str | None = None
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self._clock
+
+    def add(self, chunk: bytes) -> None:
+        if self.first_byte is None:
+            self.first_byte = self.elapsed()
+        self.chunks += 1
+        self.body += chunk[: max(0, MAX_BODY_BYTES - len(self.body))]
+
+    def finish(self) -> bool:
+        """Stop the clock; whether it was still running."""
+        if self.seconds is not None:
+            return False
+        self.seconds = self.elapsed()
+        return True
+
+    def exchange(self, redact: Callable[[Any], Any]) -> Exchange:
+        response = self.response
+        return Exchange(
+            method=self.request.method,
+            url=redact(str(self.request.url)),
+            request_headers=_headers(self.request.headers, redact),
+            request=redact(_parsed(_request_body(self.request))),
+            status=response.status_code if response else None,
+            response_headers=_headers(response.headers, redact) if response else {},
+            response=redact(_parsed(_decoded(response, bytes(self.body)))) if response else None,
+            error=redact(self.error) if self.error else None,
+            started=self.started,
+            seconds=self.elapsed() if self.seconds is None else self.seconds,
+            first_byte=self.first_byte,
+            chunks=self.chunks,
+        )
+
+
+class _RecordedStream(httpx.SyncByteStream):
+    """A response body that is copied to the tape while the client reads it."""
+
+    def __init__(self, inner: Any, take: _Take, tape: Tape) -> None:
+        self._inner, self._take, self._tape = inner, take, tape
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for chunk in self._inner:
+                self._take.add(chunk)
+                if self._tape.remaining == 0:
+                    raise httpx.ReadTimeout(
+                        "the response had not ended when the time for this check was up",
+                        request=self._take.request,
+                    )
+                yield chunk
+        except Exception as error:
+            self._take.error = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self._tape._end(self._take)
+
+    def close(self) -> None:
+        self._tape._end(self._take)
+        if hasattr(self._inner, "close"):
+            self._inner.close()
+
+
+def _tape_of_this_thread() -> Tape | None:
+    """The tape of the calling context, or the only one that runs: libraries start own threads."""
+    tape = _current.get()
+    if tape is not None:
+        return tape
+    return _active[0] if len(_active) == 1 else None
+
+
+def _install() -> None:
+    global _original
+    send: Any = httpx.HTTPTransport.handle_request
+    _original = send
+
+    def handle_request(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        tape = _tape_of_this_thread()
+        if tape is None:
+            response: httpx.Response = send(self, request)
+            return response
+        return _recorded(tape, send, self, request)
+
+    httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign]
+
+
+def _uninstall() -> None:
+    global _original
+    if _original is not None:
+        httpx.HTTPTransport.handle_request = _original  # type: ignore[method-assign]
+        _original = None
+
+
+def _recorded(
+    tape: Tape, send: Any, transport: httpx.HTTPTransport, request: httpx.Request
+) -> httpx.Response:
+    take = tape._begin(request)
+    _cap_timeouts(request, tape.remaining)
+    try:
+        response: httpx.Response = send(transport, request)
+    except BaseException as error:
+        take.error = f"{type(error).__name__}: {error}"
+        tape._end(take)
+        raise
+    take.response = response
+    response.stream = _RecordedStream(response.stream, take, tape)
+    return response
+
+
+def _cap_timeouts(request: httpx.Request, remaining: float | None) -> None:
+    if remaining is None:
+        return
+    limit = max(0.01, remaining)
+    timeouts = dict(request.extensions.get("timeout") or {})
+    for phase in ("connect", "read", "write", "pool"):
+        timeouts[phase] = min(timeouts.get(phase) or limit, limit)
+    request.extensions = {**request.extensions, "timeout": timeouts}
+
+
+def _headers(headers: httpx.Headers, redact: Callable[[Any], Any]) -> dict[str, str]:
+    return {
+        name.lower(): "[REDACTED]" if name.lower() in _CREDENTIAL_HEADERS else redact(value)
+        for name, value in headers.items()
+    }
+
+
+def _request_body(request: httpx.Request) -> bytes:
+    try:
+        return request.content
+    except httpx.RequestNotRead:
+        return b""
+
+
+def _decoded(response: httpx.Response, raw: bytes) -> bytes:
+    """The body without its content-encoding, or as it came if it cannot be decoded."""
+    if "content-encoding" not in response.headers:
+        return raw
+    try:
+        return httpx.Response(200, headers=response.headers, content=raw).content
+    except httpx.DecodingError:
+        return raw
+
+
+def _parsed(body: bytes) -> Any:
+    """JSON as data, anything else as text; ``None`` for no body at all."""
+    if not body:
+        return None
+    text = body.decode("utf-8", errors="replace")
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,110 @@
+"""The harness: end-to-end tests run pytest in pytest, with the real SDK, against the simulator."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import pytest_ohllm
+from pytest_ohllm.evidence.reader import read_run
+from pytest_ohllm.model import CheckSummary, Run
+
+pytest_plugins = ["pytester"]
+
+_OURS = ("OHLLM_", "OPENHANDS_", "LLM_", "OH_")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of pytest left behind."""
+
+    ret: int
+    output: str
+    folder: Path | None
+
+    @property
+    def run(self) -> Run:
+        """The run as its folder tells it."""
+        assert self.folder is not None, self.output
+        return read_run(self.folder)
+
+    def check(self, name: str, profile: str | None = None) -> CheckSummary:
+        """The one check whose test function is called ``name``."""
+        found = [
+            check
+            for one in self.run.profiles
+            for check in one.checks
+            if profile in (None, one.name) and check.id.endswith(f"::{name}")
+        ]
+        assert len(found) == 1, (name, [check.id for check in found], self.output)
+        return found[0]
+
+    def files(self, pattern: str) -> list[Path]:
+        """Files of the run folder that match."""
+        assert self.folder is not None, self.output
+        return sorted(self.folder.glob(pattern))
+
+
+class Compat:
+    """Runs pytest in an empty project, in this process (fast) or in one of its own."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.path = pytester.path
+
+    def __call__(self, *arguments: str | Path) -> Result:
+        """Run in this process, where the SDK is imported already."""
+        before = self._folders()
+        result = self.pytester.runpytest_inprocess(*map(str, arguments))
+        output = "\n".join([*result.outlines, *result.errlines])
+        return Result(int(result.ret), output, self._new(before))
+
+    def subprocess(
+        self, *arguments: str | Path, env: dict[str, str] | None = None, timeout: float = 120
+    ) -> Result:
+        """Run in a process of its own, as a user does."""
+        before = self._folders()
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=self.path,
+            env={**os.environ, **(env or {})},
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout + done.stderr, self._new(before))
+
+    def _folders(self) -> set[Path]:
+        return set(self.path.glob(".ohllm/runs/*"))
+
+    def _new(self, before: set[Path]) -> Path | None:
+        new = sorted(self._folders() - before)
+        return new[-1] if new else None
+
+
+@pytest.fixture(scope="session")
+def _imported() -> None:
+    """Import everything once: pytester forgets what was first imported within a run of its own."""
+    from pytest_ohllm.sdk import environment
+
+    for module in pkgutil.walk_packages(pytest_ohllm.__path__, "pytest_ohllm."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    environment.load()
+
+
+@pytest.fixture
+def compat(_imported: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Compat:
+    """pytest in an empty project, with an empty home and nothing of ours in the environment."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name == "PYTEST_ADDOPTS":
+            monkeypatch.delenv(name)
+    return Compat(pytester)
