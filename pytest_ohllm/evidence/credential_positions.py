@@ -29,14 +29,13 @@ _ANCHOR = re.compile(f"{_NAMES}|{_OTHERS}".encode())
 _NAME = re.compile(rf".*(?:authorization|cookie|{_NAMES})")
 _QUOTE = r"(?:\\{0,8}[\"']|&(?:amp;)?(?:quot|apos|#34|#39|#x27);)"
 _SEPARATOR = re.compile(
-    rf"(?P<before>{_QUOTE})?\]?(?:[ ]provided)?[ \t]{{0,8}}(?P<sign>=>|:=|[:=,>]|(?=[ ]))"
+    rf"(?P<before>{_QUOTE})?\]?(?:[ ]provided)?[ \t]{{0,8}}(?P<sign>=>|:=|[:=,>]|&gt;|(?=[ ]))"
     rf"[ \t]{{0,8}}(?:[brfu]{{0,2}}(?P<after>{_QUOTE}))?"
 )
 _QUOTED = re.compile(r"(?![,;:)\]}>])[^\s\"'\\\0]{1,4096}")
 _BARE = re.compile(r"[^\s\"'\\\0,;&<>(){}\[\]=:]{1,4096}={0,2}")
 _SCHEME = re.compile(r"(?i:bearer|basic|token|apikey|api-key|key|negotiate)(?:[ +]|%20){1,4}")
-_WHOLE_LINE_SCHEME = re.compile(r"(?i:digest|aws4-hmac-sha256|hawk|signature)[ ]")
-_LINE = re.compile(r"[^\r\n\"\\\0]{1,4096}")
+_SIGNED = re.compile(r"(?i:digest|aws4-hmac-sha256|hawk|signature)[ ]{1,4}([^\r\n\"\\\0]{1,4096})")
 _COOKIE = re.compile(r"[\w!#$%&*.^|~-]{1,128}=[^\r\n\"'\\\0]{0,4096}")
 _QUERY_VALUE = re.compile(r"(?!=)[^\s\"'\\\0&;#<>()\]}]{1,2048}")
 _QUERY_START = re.compile(r"[?&;][A-Za-z0-9_.-]{0,40}\Z")
@@ -112,9 +111,9 @@ class CredentialPositions:
         separator = _SEPARATOR.match(text, end)
         if separator is None:
             return
-        if text[start - 1 : start].isalpha() and text[end - 5 : end] == "token":
-            if not text[start].isupper():
-                return  # not an id token: "valid_token"
+        inside = text[max(0, start - 1) : start].isalpha() and not text[start].isupper()
+        if inside and text[end - 5 : end] == "token":
+            return  # a valid_token is no id_token
         sign, at, quoted = separator["sign"], separator.end(), separator["after"] is not None
         if not sign and not _is_option(text, start):
             return  # prose
@@ -125,8 +124,8 @@ class CredentialPositions:
                 yield from self._token(text, at, minimum=16)
         elif scheme:
             yield from self._token(text, scheme.end(), quoted, sure=header)
-        elif header and _WHOLE_LINE_SCHEME.match(text, at) and (line := _LINE.match(text, at)):
-            yield *line.span(), "credential"
+        elif header and (signed := _SIGNED.match(text, at)):
+            yield *signed.span(1), "credential"
         else:
             yield from self._token(text, at, quoted)
 
@@ -189,7 +188,11 @@ class CredentialPositions:
 
 def _cookie(text: str, at: int) -> Iterator[Span]:
     separator = _SEPARATOR.match(text, at)
-    if separator and separator["sign"] and (value := _COOKIE.match(text, separator.end())):
+    if separator is None or not separator["sign"]:
+        return
+    if separator["sign"] == "," and not (separator["before"] and separator["after"]):
+        return
+    if value := _COOKIE.match(text, separator.end()):
         yield *value.span(), "cookie"
 
 

@@ -21,6 +21,8 @@ from pytest_ohllm.evidence.unknown_keys import find_shapes
 _LONGEST_NAME = 32
 _MARKER = re.compile(rf"\[REDACTED(?::[\w.-]{{1,{_LONGEST_NAME}}})?\]")
 _UNFIT = re.compile(r"[^\w.-]+")
+_ROUNDS = 4
+"""What was part of a secret may make its neighbour one: found now, it is not found next time."""
 _SUSPICIONS = {"credential", "cookie"}
 
 
@@ -101,12 +103,17 @@ class Redactor:
 
     def spans(self, text: str) -> list[Span]:
         """Where secrets stand in `text`, and the name of each: in order, apart from each other."""
-        known = merged(self._known.spans(text))
-        hidden = known
+        found = merged(self._known.spans(text))
+        markers: list[Span] = []
         if "[REDACTED" in text:
-            hidden = merged([*known, *((*marker.span(), "") for marker in _MARKER.finditer(text))])
-        rest = masked(text, hidden)
-        return merged([*known, *find_shapes(rest), *self._positions.spans(rest)])
+            markers = [(*marker.span(), "") for marker in _MARKER.finditer(text)]
+        for _ in range(_ROUNDS):
+            rest = masked(text, merged([*found, *markers]))
+            more = [*find_shapes(rest), *self._positions.spans(rest)]
+            if not more:
+                break
+            found = merged([*found, *more])
+        return found
 
     def _mapping(self, value: dict[Any, Any]) -> dict[Any, Any]:
         redacted: dict[Any, Any] = {}

@@ -176,7 +176,8 @@ class _Page:
             tools = [] if row.tool_mode == NOTHING else [f"{row.tool_mode} tools"]
             cost = f"cost {row.cost}" if row.cost == "unknown" else row.cost
             tokens = f"tokens {row.tokens}" if row.tokens == "unknown" else f"{row.tokens} tokens"
-            used = [f"{row.calls} calls", tokens, cost, seconds_text(row.seconds)]
+            calls = "1 call" if row.calls == 1 else f"{row.calls} calls"
+            used = [calls, tokens, cost, seconds_text(row.seconds)]
             text = clipped(self.safe(" · ".join(tools + used)), self.width, self.ellipsis)
             yield ((" " * min(indent, self.width - width_of(text)) + text, "dim"),)
 

@@ -195,8 +195,11 @@ class LlmSession:
         config, plugins = self.config, self.config.pluginmanager
         gates, censor = Gates(config, folder), Censor(config, self._redactor)
         censor.watch_logs()
-        html = import_module("pytest_ohllm.session.html") if plugins.has_plugin("html") else None
-        self._recorder = Recorder(folder, gates, self._drivers, html and html.attach)
+        # Imported only where pytest-html is: it may be switched off.
+        html: Any = (
+            import_module("pytest_ohllm.session.html") if plugins.has_plugin("html") else None
+        )
+        self._recorder = Recorder(folder, gates, self._drivers, html.attach if html else None)
         limit = config.option.llm_timeout + GRACE_SECONDS
         parts: list[object] = [
             censor,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _EXIT_CODE = re.compile(r"\[[^\[\]\n]*\bexit code:? (-?\d+)[^\[\]\n]*\]", re.IGNORECASE)
 _FOOTER = re.compile(
-    r"\s*\[(?:The command|Command|Current working directory|Python interpreter|Shell)\b[^\n]*\]\s*$"
+    r"\[(?:The command|Command|Current working directory|Python interpreter|Shell)\b.*\]"
 )
 
 
@@ -33,7 +33,7 @@ def read(text: str) -> Observation:
     """Read a tool result as the terminal tool writes it; other text passes as plain output."""
     plain = _ANSI.sub("", text).replace("\r\n", "\n")
     codes = _EXIT_CODE.findall(plain)
-    output = plain
-    while footer := _FOOTER.search(output):
-        output = output[: footer.start()]
-    return Observation(output.strip("\r\n"), int(codes[-1]) if codes else None)
+    lines = plain.split("\n")
+    while lines and (not lines[-1].strip() or _FOOTER.fullmatch(lines[-1].strip())):
+        lines.pop()
+    return Observation("\n".join(lines).strip("\n"), int(codes[-1]) if codes else None)

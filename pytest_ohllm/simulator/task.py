@@ -14,7 +14,7 @@ _NOT = re.compile(r"\b(?:not|never|don't|without)\b", re.IGNORECASE)
 _JOINED = re.compile(
     r"\s*(?:,|;|and|then|and then|, then|, and then|followed by)\s*", re.IGNORECASE
 )
-_SENTENCE_END = re.compile(r"[.!?:]\s+[^.!?:]*$")
+_SENTENCE_END = re.compile(r"[.!?:]\s[^.!?:]*$")
 _UNQUOTED_RUN = re.compile(
     r"\b(?i:run|execute)\b(?:\s+(?:the|this|following|shell|bash|terminal|command|exactly|once))*\s*:?\s+"
     r"(?P<command>[a-z./][^\n]*?)(?=\s+(?:in|with|using|via|through|on)\s+(?:the|a|your)\b|[.!?]?\s*$|\n)",

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+# An unknown model has no price, and litellm uses what pydantic has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 Connect = Callable[..., Any]
 
 ECHO = "Please echo 'Hello!'"
@@ -170,7 +173,13 @@ def test_streaming_gives_the_sdk_the_same_result(drive: Drive, native: bool) -> 
 
 def test_the_sdk_reads_the_greeting_and_the_usage(drive: Drive) -> None:
     driver = drive("default")
-    assert driver.say("Say hello in one word.") == "hello"
+    llm = driver.llm()
+    message = driver.sdk.Message(
+        role="user", content=[driver.sdk.TextContent(text="Say hello in one word.")]
+    )
+    assert llm.generate([message]).message.content[0].text == "hello"
+    usage = llm.metrics.accumulated_token_usage
+    assert (usage.prompt_tokens, usage.completion_tokens) == (13, 2)
 
 
 def test_without_native_tools_only_the_prompt_based_format_works(drive: Drive) -> None:
@@ -222,14 +231,14 @@ def test_an_empty_model_says_nothing_and_never_finishes(drive: Drive) -> None:
         ("down", "LLMServiceUnavailableError", "overloaded"),
         ("not-found", "NotFoundError", "does not exist"),
         ("error-500", "LLMServiceUnavailableError", "The server had an error"),
-        ("truncated-stream", "LLMServiceUnavailableError", ""),
-        ("empty-body", "LLMServiceUnavailableError", ""),
-        ("html-200", "LLMServiceUnavailableError", ""),
+        ("truncated-stream", "LLMServiceUnavailableError", None),
+        ("empty-body", "LLMServiceUnavailableError", None),
+        ("html-200", "LLMServiceUnavailableError", None),
         ("html-404", "NotFoundError", "404 Not Found"),
     ],
 )
 def test_a_refusal_reaches_the_sdk_as_the_real_one_would(
-    drive: Drive, personality: str, error: str, words: str
+    drive: Drive, personality: str, error: str, words: str | None
 ) -> None:
     with pytest.raises(Exception, match=words) as caught:
         drive(personality).say("Say hello in one word.")
@@ -241,5 +250,5 @@ def test_temperature_is_sent_and_rejected_with_the_personalitys_settings(drive: 
 
     driver = drive("rejects-temperature")
     assert driver.say("Say hello.") == "hello"
-    with pytest.raises(Exception, match="'temperature' does not support 0.5"):
+    with pytest.raises(Exception, match=r"'temperature' does not support 0\.5"):
         driver.say("Say hello.", **personalities.get("rejects-temperature").settings)

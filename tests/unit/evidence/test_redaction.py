@@ -128,6 +128,7 @@ class TestKnownValues:
     @pytest.mark.parametrize("key", [KEY, PLAIN_KEY, "fake\"\\key\\n'with <every> & %41 +/= sign"])
     def test_are_found_in_every_encoding(self, encoding: str, key: str) -> None:
         text = f"before {ENCODINGS[encoding](key)} after"
+        assert leaks(text, key), "or the next lines would prove nothing"
         redacted = Redactor({"api_key": key}).text(text)
         assert "[REDACTED:api_key]" in redacted
         assert not leaks(redacted, key)

@@ -89,6 +89,9 @@ class TestAnswer:
     def test_a_verdict_without_findings_says_its_reason(self, mixed: Run) -> None:
         assert "stages A, B were not selected" in shown(mixed)
 
+    def test_one_call_is_one_call(self, run: Make[Run], profile: Make[ProfileReport]) -> None:
+        assert "· 1 call · " in shown(run(profile(usage=Usage(llm_calls=1))))
+
     def test_unknown_cost_is_said(self, mixed: Run) -> None:
         assert "tokens unknown · cost unknown" in shown(mixed)
 

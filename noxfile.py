@@ -1,0 +1,91 @@
+"""Checks of this project. `uv run nox` runs lint, types and tests in the environment that uv made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = False
+
+SDK_VERSIONS = ["1.12.0", "1.20.0", "1.30.0", "1.40.0", "1.50.0", "newest"]
+"""Forks lag behind the SDK, so the suite runs on all of these."""
+
+
+@nox.session(python=False)
+def lint(session: nox.Session) -> None:
+    """Style and formatting."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(python=False)
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.run("mypy")
+
+
+@nox.session(python=False)
+def tests(session: nox.Session) -> None:
+    """Unit and end-to-end tests with coverage; arguments go to pytest."""
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "tests", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    # A selection of tests covers a part of the code, which says nothing.
+    threshold = ["--fail-under=0"] if session.posargs else []
+    session.run("coverage", "report", "--skip-covered", *threshold)
+
+
+@nox.session(reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """The built wheel in a fresh environment and an empty directory, as a user has it."""
+    dist = Path(session.create_tmp()) / "dist"
+    session.run("uv", "build", "--wheel", "--out-dir", str(dist), external=True, silent=True)
+    (built,) = dist.glob("*.whl")
+    session.install("--compile-bytecode", str(built))
+    empty = session.create_tmp()
+    expected = {
+        "sim": 0,
+        "sim:no-native-tools": 0,
+        "sim:parrot": 1,
+        "sim:wrong-command": 1,
+        "sim:empty": 1,
+        "sim:bad-key": 10,
+        "sim:rate-limited": 10,
+        "sim:down": 10,
+    }
+    with session.chdir(empty):
+        for profile, code in expected.items():
+            session.run("pytest", "-q", f"--llm-profile={profile}", success_codes=[code])
+        session.run("ohllm", "--version")
+
+
+@nox.session
+@nox.parametrize("sdk", SDK_VERSIONS)
+def sdk(session: nox.Session, sdk: str) -> None:
+    """The suite on older SDKs; what a version lacks must be said, not crash."""
+    pin = [] if sdk == "newest" else [f"openhands-sdk=={sdk}", f"openhands-tools=={sdk}"]
+    # What SDK 1.50 allows as litellm wants a newer mcp than what it allows as mcp.
+    drift = ["litellm<1.106"] if sdk == "1.50.0" else []
+    session.install("--compile-bytecode", ".", *pin, *drift)
+    with session.chdir(session.create_tmp()):
+        session.run("pytest", "--llm-profile=sim", "--llm-profile=sim:no-native-tools")
+        session.run("pytest", "-q", "--llm-profile=sim:parrot", success_codes=[1])
+        session.run("pytest", "-q", "--llm-profile=sim:bad-key", success_codes=[10])
+
+
+@nox.session(python=False)
+def bench(session: nox.Session) -> None:
+    """What the plugin costs: idle, and for stages A to C beside the bare import of the SDK."""
+    session.run("python", "tests/bench/bench.py", *session.posargs)
+
+
+@nox.session(python=False)
+def constraints(session: nox.Session) -> None:
+    """Write constraints.txt: the versions that this environment is green with."""
+    frozen = session.run("uv", "pip", "freeze", "--exclude-editable", silent=True, external=True)
+    pins = re.findall(r"^[A-Za-z0-9_.-]+==\S+$", str(frozen), flags=re.MULTILINE)
+    Path("constraints.txt").write_text("\n".join(sorted(pins, key=str.lower)) + "\n")
