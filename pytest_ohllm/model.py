@@ -230,7 +230,7 @@ def _sum(left: int | None, right: int | None) -> int | None:
 
 def _total_cost(left: Usage, right: Usage) -> float | None:
     costs = [usage.cost for usage in (left, right) if usage.llm_calls]
-    return None if not costs or None in costs else sum(cost for cost in costs if cost is not None)
+    return None if None in costs else sum((cost for cost in costs if cost is not None), 0.0)
 
 
 End = Literal["finished", "stuck", "iteration_limit", "rejected", "timeout", "error"]

@@ -39,10 +39,12 @@ _SIGNED = re.compile(r"(?i:digest|aws4-hmac-sha256|hawk|signature)[ ]{1,4}([^\r\
 _COOKIE = re.compile(r"[\w!#$%&*.^|~-]{1,128}=[^\r\n\"'\\\0]{0,4096}")
 _QUERY_VALUE = re.compile(r"(?!=)[^\s\"'\\\0&;#<>()\]}]{1,2048}")
 _QUERY_START = re.compile(r"[?&;][A-Za-z0-9_.-]{0,40}\Z")
+_OPTION = re.compile(r"--[A-Za-z0-9-]{0,30}\Z")
 _USERINFO = re.compile(r"([^\s\"'\\\0/?#@<>:]{0,256})(:[^\s\"'\\\0/?#@<>]{0,512})?@(?=[\w\[])")
 
 _REFERENCE = re.compile(
-    r"[$<{%(]|#/|https?://|os\.environ|env[./:]|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z|.*(?i:your)[-_ ]"
+    r"[$<{(]|%[(s]|#/|https?://|os\.environ|env[./:]|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z"
+    r"|.*(?i:your)[-_ ]"
 )
 _WORDS = re.compile(r"/?[A-Za-z]+(?:[-_./ ][A-Za-z]+)*[.!?:]?")
 _EXPRESSION = re.compile(r"_*[A-Za-z]\w*(?:\.\w+)+|_*[a-z]+[0-9]{0,2}(?:_[a-z]+[0-9]{0,2})+")
@@ -198,7 +200,7 @@ def _cookie(text: str, at: int) -> Iterator[Span]:
 
 def _is_option(text: str, start: int) -> bool:
     """Whether the name that holds `start` is a command-line option: `--openai-api-key`."""
-    return re.search(r"--[A-Za-z0-9-]{0,30}\Z", text[max(0, start - 32) : start]) is not None
+    return _OPTION.search(text[max(0, start - 32) : start]) is not None
 
 
 def _is_placeholder(value: str) -> bool:

@@ -101,9 +101,9 @@ PLACEHOLDERS = frozenset(
     """
     anthropic any anything apikey api-key api_key aws4-hmac-sha256 azure bearer changeme default
     dummy dummy-key empty example fake fake-key false gemini invalid key litellm lm-studio lmstudio
-    local missing mock my-key no-key no_key nokey none not-needed not-set not_needed null ollama openai
-    openhands openrouter optional password placeholder random required secret sk-1234 string
-    test test-key test_key testing token true undefined unset unused value xxx your-key
+    local missing mock my-key no-key no_key nokey none not-needed not-set not_needed null ollama
+    openai openhands openrouter optional password placeholder random required secret sk-1234
+    string test test-key test_key testing token true undefined unset unused value xxx your-key
     """.split()  # noqa: SIM905 - words, one per line, would fill the screen
 )
 """Values that people type where a local endpoint wants any key, and words that are no value."""

@@ -25,6 +25,8 @@ _GRAM = 6
 _STRIDE = WINDOW - _GRAM + 1
 _CUT = 8
 """Length of a fragment that gives a value away when it stands beside an ellipsis."""
+_CUT_REACH = 64
+"""How far such a fragment is followed; what is longer is found for its length."""
 _LEAST_SHOWN = 4
 _SHOWN = range(24, _LEAST_SHOWN - 1, -1)
 """How much of each end of a value is looked for on both sides of an ellipsis, most first."""
@@ -133,13 +135,13 @@ class KnownSecrets:
             start, end = gap.span()
             yield from self._masked_spans(text, start, end)
             if name := fragments.get(text[max(0, start - _CUT) : start]):
-                left = start - _CUT
-                while left and text[left - 1 : left - 1 + _CUT] in fragments:
+                left, least = start - _CUT, max(0, start - _CUT_REACH)
+                while left > least and text[left - 1 : left - 1 + _CUT] in fragments:
                     left -= 1
                 yield left, start, name
             if name := fragments.get(text[end : end + _CUT]):
-                right = end + _CUT
-                while right < len(text) and text[right + 1 - _CUT : right + 1] in fragments:
+                right, most = end + _CUT, min(len(text), end + _CUT_REACH)
+                while right < most and text[right + 1 - _CUT : right + 1] in fragments:
                     right += 1
                 yield end, right, name
 

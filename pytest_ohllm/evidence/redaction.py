@@ -36,11 +36,13 @@ class Redactor:
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         """`known` maps a name, which is shown, to a secret value; an empty value is no secret."""
         self._values = {name: value for name, value in (known or {}).items() if value}
-        self._known = KnownSecrets(_safe_names(self._values))
+        shown = _safe_names(self._values)
+        self._names = sorted(shown)
+        self._known = KnownSecrets(shown)
         self._positions = CredentialPositions(self._known.short)
 
     def __repr__(self) -> str:
-        return f"Redactor({sorted(_safe_names(self._values))})"
+        return f"Redactor({self._names})"
 
     def with_known(self, extra: Mapping[str, str]) -> Redactor:
         """A redactor that knows the values of this one and `extra`, which wins on equal names."""

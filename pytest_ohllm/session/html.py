@@ -27,6 +27,7 @@ class HtmlReport:
 
     def __init__(self, session: LlmSession, redactor: Redactor) -> None:
         self._session = session
+        self._redactor = redactor
         # The table of metadata was made before anybody knew what is secret.
         metadata: dict[str, Any] = session.config.stash.get(metadata_key, {})
         metadata.update(redactor.value(dict(metadata)))
@@ -38,7 +39,7 @@ class HtmlReport:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         if self._session.run is not None:
-            prefix.append(html.summary_html(self._session.run))
+            prefix.append(self._redactor.text(html.summary_html(self._session.run)))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:

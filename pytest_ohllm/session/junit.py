@@ -14,10 +14,12 @@ from pytest_ohllm.evidence.run_folder import RunFolder
 from pytest_ohllm.model import Revision
 
 
-def describe_suite(config: pytest.Config, folder: RunFolder, sdk: Revision) -> None:
+def describe_suite(
+    config: pytest.Config, folder: RunFolder, run_id: str, sdk: Revision
+) -> None:
     """Add the suite-level properties, if a JUnit file is written."""
     xml = config.stash.get(xml_key, None)
     if xml is not None:
-        about = junit.suite_properties(folder.path.name, str(folder.path), sdk)
+        about = junit.suite_properties(run_id, str(folder.path), sdk)
         for name, value in about:
             xml.add_global_property(name, value)

@@ -18,7 +18,7 @@ from pytest_ohllm.evidence import verdict
 from pytest_ohllm.evidence.reader import read_run
 from pytest_ohllm.evidence.redaction import Redactor
 from pytest_ohllm.evidence.run_folder import RunFolder, RunFolderError
-from pytest_ohllm.model import Profile, Run, Stage
+from pytest_ohllm.model import Profile, Revision, Run, Stage
 from pytest_ohllm.profiles import builtin
 from pytest_ohllm.profiles.connection import Connection, resolve
 from pytest_ohllm.profiles.creation import adhoc
@@ -77,13 +77,7 @@ class LlmSession:
         stages = self._stages()
         self._start_simulators()
         self._redactor = Redactor(self._secrets())
-        if self.config.option.collectonly:
-            folder = RunFolder(Path(os.devnull), self._redactor)
-        else:
-            folder = self._open_folder(profiles, stages)
-            folder.record_sdk(sdk, revision.package_versions())
-            describe_suite(self.config, folder, sdk)
-        self.folder = folder
+        self.folder = folder = self._open_folder(profiles, stages, sdk)
         self._register_parts(folder, stages)
 
     def connection(self, name: str) -> Connection:
@@ -177,7 +171,11 @@ class LlmSession:
         values = [value for values in more for value in values]
         return found | {f"secret {index}": value for index, value in enumerate(values)}
 
-    def _open_folder(self, profiles: Sequence[Profile], stages: Sequence[Stage]) -> RunFolder:
+    def _open_folder(
+        self, profiles: Sequence[Profile], stages: Sequence[Stage], sdk: Revision
+    ) -> RunFolder:
+        if self.config.option.collectonly:
+            return RunFolder(Path(os.devnull), self._redactor)  # nothing runs, nothing is written
         if self.worker:
             given = self.config.workerinput["ohllm_run_dir"]  # type: ignore[attr-defined]
             return RunFolder(Path(given), self._redactor)
@@ -186,9 +184,11 @@ class LlmSession:
         now = datetime.now(UTC)
         try:
             folder = RunFolder.create(self.config.rootpath, explicit, now, self._redactor)
-            folder.begin(now, profiles, stages=stages, host=_host())
+            record = folder.begin(now, profiles, stages=stages, host=_host())
         except RunFolderError as error:
             raise pytest.UsageError(str(error)) from None
+        folder.record_sdk(sdk, revision.package_versions())
+        describe_suite(self.config, folder, record.run_id, sdk)
         return folder
 
     def _register_parts(self, folder: RunFolder, stages: Sequence[Stage]) -> None:
@@ -209,7 +209,7 @@ class LlmSession:
             self._recorder,
         ]
         if not self.worker:
-            parts.append(Terminal(self))
+            parts.append(Terminal(self, self._redactor))
             if html is not None:
                 parts.append(html.HtmlReport(self, self._redactor))
             if plugins.has_plugin("xdist"):

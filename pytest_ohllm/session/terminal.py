@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ohllm.evidence import junit
+from pytest_ohllm.evidence.redaction import Redactor
 from pytest_ohllm.model import Outcome
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ _OWN = {
 class Terminal:
     """Speaks to the user through pytest's own reporter."""
 
-    def __init__(self, session: LlmSession) -> None:
+    def __init__(self, session: LlmSession, redactor: Redactor) -> None:
         self._session = session
+        self._redactor = redactor
 
     def pytest_report_header(self) -> str | None:
         folder = self._session.folder
@@ -60,9 +62,12 @@ class Terminal:
             "ascii": not encoding.lower().startswith("utf"),
         }
         if short:
-            reporter.write(render_short(run, **style))
+            text = render_short(run, **style)
         else:
-            reporter.write("\n" + render(run, run_dir=_shown(folder.path), **style))
+            text = "\n" + render(run, run_dir=_shown(folder.path), **style)
+        # Once more: what was redacted in the folder may have been taken apart by invisible
+        # characters, which are not shown.
+        reporter.write(self._redactor.text(text))
 
 
 def _shown(path: os.PathLike[str]) -> str:

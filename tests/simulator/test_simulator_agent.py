@@ -103,7 +103,7 @@ def test_the_report_holds_what_the_tool_printed_and_its_exit_code(connect: Conne
 
 def test_a_long_blank_result_is_reported_at_once(connect: Connect) -> None:
     blank = " \n" * 50_000
-    result = f"first{blank}[Command finished with exit code 0]{blank}"
+    result = f"first\n{blank}[Command finished with exit code 0]{blank}"
     # Within the client's timeout: a careless pattern takes 25 s for this.
     content = connect().run("Run `cat nonce` with the terminal.", result)["content"]
     assert content == ("The command `cat nonce` finished with exit code 0. Its output was:\nfirst")

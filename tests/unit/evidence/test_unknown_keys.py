@@ -137,6 +137,7 @@ def test_the_beginning_that_keys_share_is_not_secret(key: str) -> None:
         "GET /x?alt=sse&key=«fake0123»&n=1",
         "https://host.invalid/?a=1&amp;token=«fake0123»",
         "blob?sv=2026&sig=«fake%2B0123%3D»",
+        "blob?sv=2026&sig=«%2Bfake0123%3D»",
         f"key=«{MIXED}»",
     ],
 )
