@@ -153,7 +153,8 @@ def test_a_bad_key_is_echoed_in_body_and_header(connect: Connect) -> None:
     [
         ("rate-limited", 429, '"code":"rate_limit_exceeded"'),
         ("down", 503, "overloaded"),
-        ("forbidden", 403, "unsupported_country_region_territory"),
+        ("forbidden", 403, "insufficient permissions"),
+        ("forbidden-region", 403, "unsupported_country_region_territory"),
         ("billing", 402, "Insufficient Balance"),
         ("not-found", 404, '"code":"model_not_found"'),
         ("html-404", 404, "<h1>404 Not Found</h1>"),

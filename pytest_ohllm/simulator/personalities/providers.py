@@ -84,9 +84,25 @@ PERSONALITIES = (
     ),
     Personality(
         "forbidden",
-        "403: the country is not supported",
+        "403: a restricted key without the scope that a conversation needs",
         stage="A",
         kind="credentials",
+        refuse=(
+            _always(
+                Refusal(
+                    403,
+                    "You have insufficient permissions for this operation. Missing scopes: "
+                    "model.request. Check that you have the correct role in your organization, "
+                    "and if you're using a restricted API key, that it has the necessary scopes.",
+                )
+            ),
+        ),
+    ),
+    Personality(
+        "forbidden-region",
+        "403: the country is not supported, whatever the key",
+        stage="A",
+        kind="configuration",
         refuse=(
             _always(
                 Refusal(
