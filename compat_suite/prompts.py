@@ -19,3 +19,29 @@ NONCE_TASK = (
     f"Use the terminal tool to run exactly this command, once: `{NONCE_COMMAND}`\n"
     "Then tell me the word that it printed."
 )
+
+# Stage D. Words in braces are filled with what the check knows and the model must find out.
+COUNT = "Count from one to thirty in English words, one word per line, and write nothing else."
+COLOURS = (
+    "The picture has four quadrants, each of one colour. Name the four colours, from left to right, "
+    "the upper row first. Use only these names: red, green, blue, yellow, black, white."
+)
+REMEMBER = "Remember this word: {word}. Do not use any tool; just answer OK."
+RECALL = "Which word did I ask you to remember? Do not use any tool; answer with the word only."
+TWO_COMMANDS = (
+    "Run these two commands in parallel, as two calls of the terminal tool in one response: "
+    "`{first}` and `{second}`\nThen tell me both words that they printed."
+)
+FALL_BACK = (
+    "Use the terminal tool to run `{failing}`. If that fails, run `{working}` instead. "
+    "Then tell me the word that the second command printed."
+)
+LONG_OUTPUT = (
+    "Use the terminal tool to run exactly this command, once: `{command}`\n"
+    "Then tell me the first and the last line that it printed."
+)
+CALL_WITH_JSON = (
+    "Call the tool `{tool}` once, with exactly these arguments:\n```json\n{arguments}\n```\n"
+    "Then tell me the receipt that it returned."
+)
+NO_TOOL = "What is {left} + {right}? You need no tool for this; answer with the number only."
