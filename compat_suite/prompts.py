@@ -23,8 +23,8 @@ NONCE_TASK = (
 # Stage D. Words in braces are filled with what the check knows and the model must find out.
 COUNT = "Count from one to thirty in English words, one word per line, and write nothing else."
 COLOURS = (
-    "The picture has four quadrants, each of one colour. Name the four colours, from left to right, "
-    "the upper row first. Use only these names: red, green, blue, yellow, black, white."
+    "The picture has four quadrants, each of one colour. Name the four colours, from left to "
+    "right, the upper row first. Use only these names: red, green, blue, yellow, black, white."
 )
 REMEMBER = "Remember this word: {word}. Do not use any tool; just answer OK."
 RECALL = "Which word did I ask you to remember? Do not use any tool; answer with the word only."
