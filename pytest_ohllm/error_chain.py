@@ -22,11 +22,16 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         yield error
         # The SDK keeps the provider's exception as an attribute, too, and an explicit cause says
         # more than whatever happened to be handled at that moment.
-        error = (
-            error.__cause__
-            or getattr(error, "original_exception", None)
-            or (None if error.__suppress_context__ else error.__context__)
-        )
+        error = error.__cause__ or getattr(error, "original_exception", None) or _context(error)
+
+
+def _context(error: BaseException) -> BaseException | None:
+    """What was being handled when ``error`` was raised, unless it was hidden on purpose.
+
+    httpcore hides by ``from None`` whether it was the name, the port or the certificate.
+    """
+    cut = error.__suppress_context__ and not type(error).__module__.startswith("httpcore")
+    return None if cut else error.__context__
 
 
 def _link(error: BaseException) -> ErrorLink:

@@ -237,7 +237,10 @@ End = Literal["finished", "stuck", "iteration_limit", "rejected", "timeout", "er
 
 
 class Transcript(Record):
-    """What one interaction with the model produced."""
+    """What one interaction with the model produced.
+
+    ``facts`` holds what only some scenarios observe, such as the number of streamed deltas.
+    """
 
     scenario: str
     tool_mode: ToolMode | None = None
@@ -249,6 +252,7 @@ class Transcript(Record):
     final_text: str = ""
     error: ErrorFacts | None = None
     traceback: str = ""
+    facts: dict[str, Any] = Field(default_factory=dict)
 
     def tool_calls(self, tool: str) -> list[Event]:
         """The calls of ``tool`` that the model made, in order, rejected ones included."""

@@ -6,19 +6,21 @@ nothing heavier; what a run with a profile needs is registered when a profile is
 
 from __future__ import annotations
 
+import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from pytest_ohllm.model import Profile
     from pytest_ohllm.sdk.driver import Driver
     from pytest_ohllm.session.llm_session import LlmSession
 
 SUITE = "compat_suite"
+_LONGEST_SECONDS = 86_400
 
 _SESSION: pytest.StashKey[LlmSession] = pytest.StashKey()
 
@@ -65,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--llm-timeout",
         metavar="SECONDS",
-        type=float,
+        type=_seconds,
         default=120.0,
         help="Time for each check (default: 120).",
     )
@@ -90,12 +92,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
     spec = find_spec(SUITE)
     folder = Path(next(iter((spec and spec.submodule_search_locations) or [SUITE])))
-    # Modules rather than the package: a user's `python_files` may not match their names.
-    modules = sorted(path.stem for path in folder.glob("test_*.py"))
-    args += ["--pyargs", *(f"{SUITE}.{module}" for module in modules)]
+    args += ["--pyargs", SUITE]
     # Whose conftest files to load is decided from these two: the suite's, and nobody else's.
     known.file_or_dir = [str(folder)]
     known.confcutdir = str(folder)
+    # The user's rules for names of tests, and the fixtures that all tests use, are not the suite's.
+    early_config.addinivalue_line("python_files", "test_*.py")
+    early_config.addinivalue_line("python_functions", "test")
+    early_config.getini("usefixtures").clear()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -113,21 +117,44 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SESSION] = LlmSession.register(config, names)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Refuse a suite without a profile: it would be all skipped, which looks green."""
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
+    """Refuse half a profile, and a suite without one: it would be all skipped, which looks green.
+
+    A wrapper, so that it comes before anything is opened.
+    """
     config = session.config
+    option = config.option
+    if not option.llm_model and (option.llm_base_url or option.llm_api_key_env):
+        raise pytest.UsageError(
+            "--llm-base-url and --llm-api-key-env describe the profile that --llm-model=MODEL "
+            "makes for this run: give it, too, or save a profile with 'ohllm profiles add'"
+        )
     if _SESSION not in config.stash and any(SUITE in argument for argument in config.args):
         raise pytest.UsageError(
             "the compatibility suite needs a profile: name one with --llm-profile=NAME, try the "
             "embedded provider with --llm-profile=sim, or list yours with 'ohllm profiles list'"
         )
+    return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """``-n auto`` is one worker for each profile: they wait for the network, not for a CPU."""
     return len(_selected(config)) or None
+
+
+def _seconds(text: str) -> float:
+    """A time that a timer can be set to."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_SECONDS:  # which nan is not, either
+        raise argparse.ArgumentTypeError(
+            f"expected a number of seconds above 0 and up to {_LONGEST_SECONDS:,}, got {text!r}"
+        )
+    return seconds
 
 
 def _asks_on_command_line(options: Any) -> bool:

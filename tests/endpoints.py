@@ -41,8 +41,8 @@ class Request:
 class Connection:
     """One accepted connection, as a play sees it."""
 
-    def __init__(self, sock: socket.socket, request: Request, stopping: threading.Event) -> None:
-        self._sock, self.request, self._stopping = sock, request, stopping
+    def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
+        self._sock, self._stopping = sock, stopping
 
     def send(self, data: bytes) -> None:
         """Write ``data`` at once."""
@@ -63,11 +63,17 @@ Play = Callable[[Connection], None]
 
 
 class Endpoint:
-    """A server that plays one thing for every request, from ``with`` to the end of its block."""
+    """A server that plays one thing for every request, from ``with`` to the end of its block.
 
-    def __init__(self, play: Play, *, tls: ssl.SSLContext | None = None) -> None:
-        self._play, self._tls = play, tls
+    What is not HTTP is kept waiting, as servers do, or gets ``not_http`` if that is given.
+    """
+
+    def __init__(
+        self, play: Play, *, tls: ssl.SSLContext | None = None, not_http: Play | None = None
+    ) -> None:
+        self._play, self._tls, self._not_http = play, tls, not_http or hangs()
         self.requests: list[Request] = []
+        self.connections = 0
         self._stopping = threading.Event()
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
@@ -100,6 +106,7 @@ class Endpoint:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
@@ -109,18 +116,21 @@ class Endpoint:
                 sock = self._tls.wrap_socket(sock, server_side=True)
             with sock:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if (request := _read(sock)) is None:
+                start = sock.recv(65536)
+                if not start:
+                    return  # somebody only knocked
+                if not start[:1].isalpha():
+                    self._not_http(Connection(sock, self._stopping))
                     return
-                self.requests.append(request)
-                self._play(Connection(sock, request, self._stopping))
+                self.requests.append(_read(sock, start))
+                self._play(Connection(sock, self._stopping))
 
 
-def _read(sock: socket.socket) -> Request | None:
-    """The request, ``None`` if the client only knocked."""
-    data = b""
+def _read(sock: socket.socket, data: bytes) -> Request:
+    """The request that begins with ``data``."""
     while b"\r\n\r\n" not in data:
         if not (more := sock.recv(65536)):
-            return None
+            raise ConnectionResetError
         data += more
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
@@ -269,9 +279,7 @@ def _with_cryptography(key_file: Path, certificate_file: Path) -> None:
     encoding = serialization.Encoding.PEM
     certificate_file.write_bytes(certificate.public_bytes(encoding))
     key_file.write_bytes(
-        key.private_bytes(
-            encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from pytest_ohllm.diagnosis.finding import Finding, one_line
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
+
+
+_STREAM_END = re.compile(
+    r"\[DONE\]|\"(?:finish_reason|finishReason|stop_reason)\": ?\"|message_stop|response\.completed"
+)
+"""How the streams of the four protocols say that they are over."""
 
 
 def error_in_success(s: Symptoms) -> Finding | None:
@@ -31,29 +40,50 @@ def empty_body(s: Symptoms) -> Finding | None:
     )
 
 
+def broken_stream(s: Symptoms) -> Finding | None:
+    """A stream of events that breaks off, or that nobody had asked for."""
+    if s.status != 200 or s.error is None or not _is_stream(s):
+        return None
+    if not isinstance(s.body, str) or not _STREAM_END.search(s.body):
+        return Finding(
+            Kind.PROVIDER_OUTAGE,
+            Blame.ENDPOINT,
+            "the endpoint's stream (HTTP 200) breaks off before its end",
+            "try again; if it repeats, look at the server's log and at proxies before it",
+        )
+    if _asked_for_stream(s):
+        return None
+    return Finding(
+        Kind.MODEL_LIMITATION,
+        Blame.ENDPOINT,
+        "the endpoint answers with a stream although none was asked for",
+        "have the server answer requests without `stream` as one JSON document",
+    )
+
+
+def broken_json(s: Symptoms) -> Finding | None:
+    """JSON that breaks off, or that a library could not read for another reason."""
+    if s.status != 200 or s.error is None or not isinstance(s.body, str):
+        return None
+    if s.body.lstrip()[:1] not in ("{", "["):
+        return None
+    return Finding(
+        Kind.PROVIDER_OUTAGE,
+        Blame.ENDPOINT,
+        f"the endpoint answered HTTP 200 with broken JSON, which ends in {_tail(s.body)!r}",
+        "try again; if it repeats, look at the server's log and at proxies before it",
+    )
+
+
 def not_json(s: Symptoms) -> Finding | None:
     """HTTP 200 with something that is not an LLM API's answer."""
-    streamed = s.exchange is not None and s.exchange.content_type == "text/event-stream"
-    if s.status != 200 or streamed or not isinstance(s.body, str) or s.error is None:
+    if s.status != 200 or _is_stream(s) or not isinstance(s.body, str) or s.error is None:
         return None
     return Finding(
         Kind.CONFIGURATION,
         Blame.USER,
         f"the endpoint answered HTTP 200 with something that is not JSON: {one_line(s.body, 80)!r}",
         "check that base_url is an LLM API",
-    )
-
-
-def redirected(s: Symptoms) -> Finding | None:
-    """The endpoint wants the request elsewhere."""
-    if s.status is None or not 300 <= s.status < 400 or s.exchange is None:
-        return None
-    target = s.exchange.response_headers.get("location", "another address")
-    return Finding(
-        Kind.CONFIGURATION,
-        Blame.USER,
-        f"the endpoint redirects to {target} (HTTP {s.status})",
-        "use that address as base_url",
     )
 
 
@@ -69,4 +99,17 @@ def unreadable(s: Symptoms) -> Finding | None:
     )
 
 
-RULES = (error_in_success, empty_body, not_json, redirected, unreadable)
+def _is_stream(s: Symptoms) -> bool:
+    return s.exchange is not None and s.exchange.content_type == "text/event-stream"
+
+
+def _asked_for_stream(s: Symptoms) -> bool:
+    request = s.exchange.request if s.exchange else None
+    return isinstance(request, Mapping) and bool(request.get("stream"))
+
+
+def _tail(text: str) -> str:
+    return one_line(text)[-40:]
+
+
+RULES = (error_in_success, empty_body, broken_stream, broken_json, not_json, unreadable)

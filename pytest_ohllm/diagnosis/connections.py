@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urljoin
+
 from pytest_ohllm.diagnosis.finding import Finding, one_line
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
+
+_API_PATHS = ("/chat/completions", "/responses", "/messages")
 
 _CONFIGURATION, _OUTAGE = Kind.CONFIGURATION, Kind.PROVIDER_OUTAGE
 _USER, _ENDPOINT = Blame.USER, Blame.ENDPOINT
@@ -114,6 +118,22 @@ def not_connected(s: Symptoms) -> Finding | None:
     return None
 
 
+def redirected(s: Symptoms) -> Finding | None:
+    """The endpoint sends the request elsewhere, where it does not arrive as it was."""
+    hop = s.redirecting
+    if hop is None:
+        return None
+    target = urljoin(hop.url, hop.response_headers.get("location", ""))
+    path = next((path for path in _API_PATHS if hop.url.endswith(path)), "")
+    same = bool(path) and target.endswith(path)
+    return Finding(
+        _CONFIGURATION,
+        _USER,
+        f"the endpoint redirects to {target} (HTTP {hop.status})",
+        f"use {target.removesuffix(path)} as base_url" if same else "correct base_url",
+    )
+
+
 def timed_out(s: Symptoms) -> Finding | None:
     """A request was sent and no complete answer came in time."""
     names = ("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError")
@@ -132,6 +152,20 @@ def timed_out(s: Symptoms) -> Finding | None:
     )
 
 
+def not_http(s: Symptoms) -> Finding | None:
+    """Something answered that does not speak HTTP; a TLS port does so, too."""
+    link = s.raised("RemoteProtocolError")
+    if link is None or "illegal" not in link.message or s.status is not None:
+        return None
+    where = s.settings.get("base_url") or "the provider's address"
+    return Finding(
+        _CONFIGURATION,
+        _USER,
+        f"what answers at {where} does not speak HTTP: {one_line(link.message, 80)}",
+        "correct the port in base_url, or write https:// if it is a TLS port",
+    )
+
+
 def connection_broken(s: Symptoms) -> Finding | None:
     """The connection ended in the middle of an answer, or what came was not HTTP."""
     link = s.raised("RemoteProtocolError", "ReadError", "WriteError", "ConnectionResetError")
@@ -147,11 +181,13 @@ def connection_broken(s: Symptoms) -> Finding | None:
 
 RULES = (
     nothing_reachable,
+    redirected,
     settings_refused,
     module_missing,
     provider_unknown,
     key_missing,
     not_connected,
     timed_out,
+    not_http,
     connection_broken,
 )

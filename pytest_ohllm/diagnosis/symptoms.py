@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from pytest_ohllm.model import ErrorFacts, ErrorLink, Exchange, Stage, Transcript
 from pytest_ohllm.wire.reachability import Unreachable
@@ -19,11 +20,13 @@ _HTML = re.compile(r"\s*(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
 class Symptoms:
     """The evidence of one failure; everything in it is redacted.
 
-    ``exchange`` is the last request that was sent, ``settings`` what the user's profile says.
+    ``exchange`` is the last request that was sent, ``redirect`` the one that led the client there
+    from another address, ``settings`` what the user's profile says.
     """
 
     error: ErrorFacts | None = None
     exchange: Exchange | None = None
+    redirect: Exchange | None = None
     stage: Stage | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     unreachable: Unreachable | None = None
@@ -31,20 +34,37 @@ class Symptoms:
     @classmethod
     def of(cls, transcript: Transcript, **context: Any) -> Symptoms:
         """The symptoms that a transcript shows."""
-        last = transcript.exchanges[-1] if transcript.exchanges else None
-        return cls(error=transcript.error, exchange=last, **context)
+        *_, before, last = (None, None, *transcript.exchanges)
+        redirect = before if before and _redirects(before) else None
+        return cls(error=transcript.error, exchange=last, redirect=redirect, **context)
 
     @property
     def sent(self) -> bool:
         """Whether a request left for the endpoint."""
         return self.exchange is not None
 
+    @property
+    def redirecting(self) -> Exchange | None:
+        """The answer that sent the request elsewhere, if the failure is due to that.
+
+        A client repeats the request there without its body (301 to 303), and without its key if
+        another host is meant.
+        """
+        last, before = self.exchange, self.redirect
+        if last is None or _redirects(last) or before is None:
+            return last if last is not None and _redirects(last) else None
+        lost_body = before.method != last.method
+        lost_key = _host(before) != _host(last) and last.status in (None, 401, 403)
+        return before if lost_body or lost_key else None
+
     @cached_property
     def status(self) -> int | None:
         """The HTTP status that matters: the wire's, or the one inside a 200 that is an error."""
-        status = self.exchange.status if self.exchange else None
-        if status is None and self.error is not None:
-            status = self.error.status
+        # Where a request is on record, litellm's own idea of a status is not evidence.
+        if self.exchange is not None:
+            status = self.exchange.status
+        else:
+            status = self.error.status if self.error else None
         if status == 200 and self.body_error:
             inner = self.body_error.get("code") or self.body_error.get("status")
             if str(inner).isdigit() and 400 <= int(str(inner)) < 600:
@@ -108,6 +128,14 @@ class Symptoms:
             if link.type.rpartition(".")[2] in names:
                 return link
         return None
+
+
+def _host(exchange: Exchange) -> str | None:
+    return urlsplit(exchange.url).hostname
+
+
+def _redirects(exchange: Exchange) -> bool:
+    return exchange.status is not None and 300 <= exchange.status < 400
 
 
 def _parsed(body: Any) -> Any:

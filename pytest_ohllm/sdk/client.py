@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
 from pytest_ohllm.model import Exchange, ToolMode, Usage
 from pytest_ohllm.profiles.connection import Connection
+from pytest_ohllm.sdk import environment
+from pytest_ohllm.sdk.scene import UnsupportedBySdk
 
 KEYLESS = "not-needed"
 """What a client library gets where an endpoint wants no key: it insists on having one."""
+
+
+NOBODY = "http://127.0.0.1:9/v1"
+"""An address at which nothing listens: the discard port."""
 
 
 class UnusableSettings(ValueError):
@@ -57,32 +65,79 @@ def build_llm(
         raise UnusableSettings(_first_problem(error)) from error
 
 
-def generate(llm: Any, messages: list[Any]) -> Any:
+def answer(
+    llm: Any, prompt: str, picture: bytes | None = None, facts: dict[str, Any] | None = None
+) -> str:
+    """The text that ``llm`` answers, read as the SDK's own types, which is part of what is tested.
+
+    ``picture`` is a PNG. With ``facts`` the answer is streamed, and its deltas are counted there.
+    """
+    from openhands.sdk import ImageContent, Message, TextContent
+
+    content: list[Any] = [TextContent(text=prompt)]
+    if picture is not None:
+        encoded = base64.b64encode(picture).decode()
+        content.append(ImageContent(image_urls=[f"data:image/png;base64,{encoded}"]))
+    options: dict[str, Any] = {}
+    if facts is not None:
+        facts["deltas"] = 0
+        options["on_token"] = lambda _chunk: count_delta(facts)
+    message = _generate(llm, [Message(role="user", content=content)], options).message
+    return "\n".join(part.text for part in message.content if isinstance(part, TextContent))
+
+
+def count_delta(facts: dict[str, Any]) -> None:
+    """One more piece of a streamed answer has reached the caller."""
+    facts["deltas"] += 1
+
+
+def falling_back_to(second: Any) -> dict[str, Any]:
+    """The fields of an ``LLM`` that is down, and falls back to ``second``. Raises UnsupportedBySdk.
+
+    The SDK loads fallbacks from a profile store, which would put the key into a file; what it has
+    loaded is a private attribute of the strategy, and set directly.
+    """
+    try:
+        from openhands.sdk.llm.fallback_strategy import FallbackStrategy
+    except ImportError as error:
+        raise UnsupportedBySdk("fallback strategies") from error
+    if "_resolved" not in FallbackStrategy.__private_attributes__:
+        raise UnsupportedBySdk("fallback strategies that hold their models")
+    strategy = FallbackStrategy(
+        fallback_llms=["second"], profile_store_dir=environment.home() / "profiles"
+    )
+    strategy._resolved = [second]
+    return {"base_url": NOBODY, "fallback_strategy": strategy}
+
+
+def _generate(llm: Any, messages: list[Any], options: dict[str, Any]) -> Any:
     """One call by the endpoint that the SDK's agent would choose for this model."""
     if hasattr(llm, "generate"):
-        return llm.generate(messages)
+        return llm.generate(messages, **options)
     if llm.uses_responses_api():
-        return llm.responses(messages)
-    return llm.completion(messages)
+        return llm.responses(messages, **options)
+    return llm.completion(messages, **options)
 
 
-def usage_of(llm: Any, exchanges: tuple[Exchange, ...]) -> Usage:
-    """What ``llm`` consumed; a price that litellm does not know is ``None``, never 0."""
+def usage_of(llms: Sequence[Any], exchanges: tuple[Exchange, ...]) -> Usage:
+    """What ``llms`` consumed together; a price that litellm does not know is ``None``, never 0.
+
+    Calls are counted on the wire, since the SDK's own count leaves out those that failed.
+    """
     calls = sum(exchange.method == "POST" for exchange in exchanges)
-    if llm is None:
-        return Usage(llm_calls=calls)
-    metrics = llm.metrics
-    tokens = metrics.accumulated_token_usage
+    spent = [llm.metrics.accumulated_token_usage for llm in llms]
+    used = [llm for llm in llms if llm.metrics.response_latencies] or llms
+    cost = sum(llm.metrics.accumulated_cost for llm in used)
     return Usage(
         llm_calls=calls,
-        prompt_tokens=(tokens and tokens.prompt_tokens) or None,
-        completion_tokens=(tokens and tokens.completion_tokens) or None,
-        cost=metrics.accumulated_cost if metrics.accumulated_cost or _price_known(llm) else None,
+        prompt_tokens=sum(tokens.prompt_tokens for tokens in spent if tokens) or None,
+        completion_tokens=sum(tokens.completion_tokens for tokens in spent if tokens) or None,
+        cost=cost if not calls or all(map(_price_known, used)) else None,
     )
 
 
 def _price_known(llm: Any) -> bool:
-    if llm.input_cost_per_token is not None:
+    if llm.metrics.accumulated_cost or llm.input_cost_per_token is not None:
         return True
     info = getattr(llm, "model_info", None) or {}
     return info.get("input_cost_per_token") is not None

@@ -9,21 +9,19 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pytest_ohllm.error_chain import facts_of
-from pytest_ohllm.model import End, Exchange, ToolMode, Transcript
+from pytest_ohllm.model import Exchange, ToolMode, Transcript
 from pytest_ohllm.profiles.connection import Connection
-from pytest_ohllm.sdk import environment
-from pytest_ohllm.sdk.client import build_llm, generate, usage_of
-from pytest_ohllm.sdk.events import final_text, reduce
-from pytest_ohllm.sdk.guard import CommandGuard
+from pytest_ohllm.sdk import environment, resumption
+from pytest_ohllm.sdk.client import answer, build_llm, falling_back_to
+from pytest_ohllm.sdk.conversation import Persistence, Production
+from pytest_ohllm.sdk.conversation import play as play_scene
+from pytest_ohllm.sdk.scene import Scene
+from pytest_ohllm.sdk.take import Take
 from pytest_ohllm.wire.reachability import Unreachable
 from pytest_ohllm.wire.tape import Tape
 
@@ -44,17 +42,6 @@ class Listener(Protocol):
 
     def transcript_made(self, transcript: Transcript) -> None:
         """One scenario is over, in whatever way."""
-
-
-@dataclass(slots=True)
-class _Take:
-    """What a scenario fills in while it runs."""
-
-    tape: Tape
-    llm: Any = None
-    events: list[Any] = field(default_factory=list)
-    text: str = ""
-    end: End = "finished"
 
 
 class Driver:
@@ -84,24 +71,36 @@ class Driver:
         self._listener = listener
 
     def complete(
-        self, prompt: str, *, changes: Mapping[str, Any] | None = None, timeout: float | None = None
+        self,
+        prompt: str,
+        *,
+        picture: bytes | None = None,
+        stream: bool = False,
+        changes: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
     ) -> Transcript:
         """Ask the model one thing directly, without an agent.
 
-        ``changes`` overrides fields of the profile for this one call.
+        ``picture`` is a PNG that goes with the prompt; ``changes`` overrides fields of the profile
+        for this one call.
         """
 
-        def play(take: _Take) -> None:
-            from openhands.sdk import Message, TextContent
-
-            self._build(take, "ohllm-complete", None, dict(changes or {}))
-            question = Message(role="user", content=[TextContent(text=prompt)])
-            answer = generate(take.llm, [question])
-            # Reading the answer as the SDK's own types is part of what is tested.
-            parts = [part.text for part in answer.message.content if isinstance(part, TextContent)]
-            take.text = "\n".join(parts)
+        def play(take: Take) -> None:
+            more = {"stream": True} if stream else {}
+            llm = self._build(take, "ohllm-complete", None, {**(changes or {}), **more})
+            take.text = answer(llm, prompt, picture, take.facts if stream else None)
 
         return self._play("complete", None, play, timeout)
+
+    def fall_back(self, prompt: str) -> Transcript:
+        """Ask a model that is down, with this profile as the one to fall back to."""
+
+        def play(take: Take) -> None:
+            second = self._build(take, "ohllm-second", None, {})
+            first = self._build(take, "ohllm-first", None, falling_back_to(second))
+            take.text = answer(first, prompt)
+
+        return self._play("fall back", None, play, None)
 
     def converse(
         self,
@@ -115,63 +114,76 @@ class Driver:
 
         ``allow`` lists the only commands that may run there; ``files`` are put there first.
         """
+        return self.perform(Scene((prompt,), tuple(allow), files=files or {}, tool_mode=tool_mode))
 
-        def play(take: _Take) -> None:
-            from pytest_ohllm.sdk.conversation import converse
+    def perform(
+        self,
+        scene: Scene,
+        *,
+        workspace: Path | None = None,
+        persistence: Persistence | None = None,
+    ) -> Transcript:
+        """Play a conversation of the SDK's agent, in a throw-away workspace unless one is given.
 
-            self._build(take, "ohllm-agent", tool_mode, {})
-            with _workspace(files or {}) as workspace:
-                guard = CommandGuard(allow, workspace)
-                take.end = converse(
-                    take.llm,
-                    prompt,
-                    workspace=workspace,
-                    guard=guard,
-                    tape=take.tape,
-                    events=take.events,
+        With ``persistence``, the conversation is kept there, or goes on if it is there already.
+        """
+
+        def play(take: Take) -> None:
+            def make_llm(usage_id: str) -> Any:
+                changes = dict(scene.changes) | ({"stream": True} if scene.stream else {})
+                return self._build(take, usage_id, scene.tool_mode, changes)
+
+            with _workspace(scene.files, workspace) as folder:
+                production = Production(
+                    make_llm, folder, take.tape, take.events, take.facts, persistence
                 )
+                if scene.resume:
+                    take.end, take.sequel = resumption.interrupted(
+                        scene, production, self.connection, self._redact
+                    )
+                else:
+                    take.end = play_scene(scene, production)
 
-        return self._play("converse", tool_mode, play, None)
+        return self._play("converse", scene.tool_mode, play, None)
 
     @contextmanager
     def recorded_llm(self) -> Iterator[Any]:
         """The profile's ``LLM`` for a test that drives the SDK itself, sealed and on tape."""
         environment.load()
-        started = time.monotonic()
         take = self._take(self.timeout)
         failure: BaseException | None = None
         try:
-            with environment.sealed(), _quiet(), take.tape.recording():
-                self._build(take, "ohllm-test", None, {})
-                yield take.llm
+            with environment.sealed(), take.tape.recording():
+                yield self._build(take, "ohllm-test", None, {})
         except BaseException as error:
             failure = error
             raise
         finally:
-            self._publish(self._transcript("test", None, take, started, failure))
+            self._publish(take.transcript("test", None, failure))
 
-    def _take(self, seconds: float) -> _Take:
+    def _take(self, seconds: float) -> Take:
         heard = self._listener.exchange_ended if self._listener else None
-        take = _Take(Tape(redact=self._redact, on_exchange=heard))
-        take.tape.deadline = time.monotonic() + seconds
-        return take
+        deadline = time.monotonic() + seconds
+        return Take(Tape(redact=self._redact, deadline=deadline, on_exchange=heard), self._redact)
 
     def _build(
-        self, take: _Take, usage_id: str, mode: ToolMode | None, changes: dict[str, Any]
-    ) -> None:
-        take.llm = build_llm(
+        self, take: Take, usage_id: str, mode: ToolMode | None, changes: dict[str, Any]
+    ) -> Any:
+        llm = build_llm(
             self.connection,
             usage_id=usage_id,
             timeout=take.tape.remaining or self.timeout,
             tool_mode=mode,
             changes=changes,
         )
+        take.llms.append(llm)
+        return llm
 
     def _play(
         self,
         scenario: str,
         mode: ToolMode | None,
-        play: Callable[[_Take], None],
+        play: Callable[[Take], None],
         timeout: float | None,
     ) -> Transcript:
         """Run ``play`` under seal, on tape and on the clock, and make its transcript."""
@@ -187,16 +199,16 @@ class Driver:
                 raise failure
             if self.unreachable is not None:
                 raise EndpointUnreachable(self.unreachable)
-            with environment.sealed(), _quiet(), take.tape.recording():
+            with environment.sealed(), take.tape.recording():
                 play(take)
         except Exception as error:
             failure = error
         except BaseException as error:
-            self._publish(self._transcript(scenario, mode, take, started, error))
+            self._publish(take.transcript(scenario, mode, error))
             raise
         finally:
             self.left = max(0.0, self.left - (time.monotonic() - started))
-        transcript = self._transcript(scenario, mode, take, started, failure)
+        transcript = take.transcript(scenario, mode, failure)
         self._publish(transcript)
         return transcript
 
@@ -208,45 +220,16 @@ class Driver:
             return error
         return None
 
-    def _transcript(
-        self,
-        scenario: str,
-        mode: ToolMode | None,
-        take: _Take,
-        started: float,
-        failure: BaseException | None,
-    ) -> Transcript:
-        events = reduce(take.events)
-        exchanges = take.tape.exchanges
-        transcript = Transcript(
-            scenario=scenario,
-            tool_mode=mode,
-            events=events,
-            exchanges=exchanges,
-            usage=usage_of(take.llm, exchanges),
-            seconds=time.monotonic() - started,
-            end=take.end if failure is None else "error",
-            final_text=take.text or final_text(events),
-            error=None if failure is None else facts_of(failure),
-            traceback="" if failure is None else "".join(traceback.format_exception(failure)),
-        )
-        return Transcript.model_validate(self._redact(transcript.model_dump()))
-
     def _publish(self, transcript: Transcript) -> None:
         if self._listener is not None:
             self._listener.transcript_made(transcript)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Ignore warnings: the user's ``filterwarnings = error`` is not meant for the SDK's insides."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def _workspace(files: Mapping[str, str]) -> Iterator[Path]:
+def _workspace(files: Mapping[str, str], given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        yield given
+        return
     folder = Path(tempfile.mkdtemp(prefix="workspace-", dir=environment.home())).resolve()
     try:
         for name, text in files.items():

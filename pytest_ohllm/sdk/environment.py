@@ -13,10 +13,11 @@ import shutil
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 IMPORT_SETTINGS: Mapping[str, str] = {
     # Without it litellm fetches its price list in a thread that can deadlock the import.
@@ -67,6 +68,7 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy
 _lock = threading.RLock()
 _depth = 0
 _saved: dict[str, str] = {}
+_saved_filters: list[Any] = []
 _home: Path | None = None
 
 
@@ -117,7 +119,10 @@ def sealed() -> Iterator[None]:
     with _lock:
         if _depth == 0:
             _saved = dict(os.environ)
+            _saved_filters[:] = warnings.filters
             _replace(_scrubbed(os.environ))
+            # The user's `filterwarnings = error` is not meant for the insides of the SDK.
+            warnings.simplefilter("ignore")
         _depth += 1
     try:
         yield
@@ -126,6 +131,7 @@ def sealed() -> Iterator[None]:
             _depth -= 1
             if _depth == 0:
                 _replace(_saved)
+                warnings.filters[:] = _saved_filters  # type: ignore[index]
                 _saved = {}
 
 
@@ -133,8 +139,8 @@ def _scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
     kept = {name: environ[name] for name in _PASSED_ON if name in environ}
     kept |= {name: value for name, value in environ.items() if name.startswith("LC_")}
     for name in _PROXIES:
-        # A proxy's password would be one `env` away from the model.
-        if name in environ and "@" not in urlsplit(environ[name]).netloc:
+        # A proxy's password would be one `env` away from the model. Its scheme may be missing.
+        if name in environ and "@" not in environ[name]:
             kept[name] = environ[name]
     own = home()
     for folder in ("tmux", "persistence"):

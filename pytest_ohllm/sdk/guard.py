@@ -18,52 +18,63 @@ SAFE_TOOLS = frozenset({"finish", "think"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Keys rather than text: a new line starts another command, a tab completes one."""
 
+_LITERAL = re.compile(
+    r"""(?: [\w @%+=:,./!-]   # characters that mean themselves
+        |   \\.             # or are made to
+        |   '[^']*'
+        |   "(?:[^"$`\\] | \\["\\])*"
+    )+""",
+    re.VERBOSE,
+)
+"""A command in which a shell has nothing to do but to remove quotes and split at blanks."""
+
 
 class CommandGuard:
-    """The commands that one scenario allows, and the folder in which they run."""
+    """The commands and tools that one scenario allows, and the folder in which they run."""
 
-    def __init__(self, allowed: Iterable[str], workspace: Path) -> None:
-        self._allowed = [_words(command) for command in allowed]
+    def __init__(
+        self, allowed: Iterable[str], workspace: Path, tools: frozenset[str] = frozenset()
+    ) -> None:
+        self._tools = tools | SAFE_TOOLS
+        self._allowed = {_meaning(command) for command in allowed} - {None}
         self._workspace = workspace
 
     def refusal(self, tool: str, arguments: Mapping[str, Any]) -> str | None:
         """Why the call must not run; ``None`` if it may."""
-        if tool in SAFE_TOOLS:
+        if tool in self._tools:
             return None
         if tool != "terminal":
             return f"the tool {tool!r} is not part of this test"
         if arguments.get("is_input"):
             return "typing into a running program is not part of this test"
         command = str(arguments.get("command", ""))
-        words = _words(self._without_cd(command))
-        if words is None or words not in self._allowed:
+        if _meaning(self._without_cd(command)) not in self._allowed:
             return f"the command {shorten(command)!r} is not the one that was asked for"
         return None
 
     def _without_cd(self, command: str) -> str:
         """The command after a ``cd`` into the workspace, which many models put first."""
         lead, separator, rest = command.partition("&&")
-        words = _words(lead) if separator else None
         here = (self._workspace, Path("."))
-        if words and len(words) == 2 and words[0] == "cd" and Path(words[1]) in here:
-            return rest
+        match _meaning(lead) if separator else None:
+            case ("cd", folder) if Path(folder) in here:
+                return rest
         return command
 
 
-def _words(command: str) -> list[str] | None:
-    """The words of a command without its quotes, or ``None`` if it holds more than one line.
+def _meaning(command: str) -> tuple[str, ...] | str | None:
+    """What commands have in common that do the same; ``None`` for more or less than one line.
 
-    Nothing is expanded, so whatever a shell would expand, chain or redirect stays in the words as
-    it is written, and makes them differ from those of an allowed command.
+    Those are the words, if a shell would find them as they are written. A command that it would
+    expand, chain or redirect means nothing but itself, to the letter.
     """
-    command = command.strip()
-    if _CONTROL.search(command):
+    command = command.strip(" \n")
+    if not command or _CONTROL.search(command):
         return None
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return None
-    return [word.removeprefix("./") if i else word for i, word in enumerate(words)]
+    if not _LITERAL.fullmatch(command):
+        return command
+    first, *others = shlex.split(command)
+    return (first, *(word.removeprefix("./") for word in others))
 
 
 def shorten(text: str, limit: int = 120) -> str:

@@ -14,9 +14,7 @@ from pytest_ohllm.evidence.run_folder import RunFolder
 from pytest_ohllm.model import Revision
 
 
-def describe_suite(
-    config: pytest.Config, folder: RunFolder, run_id: str, sdk: Revision
-) -> None:
+def describe_suite(config: pytest.Config, folder: RunFolder, run_id: str, sdk: Revision) -> None:
     """Add the suite-level properties, if a JUnit file is written."""
     xml = config.stash.get(xml_key, None)
     if xml is not None:

@@ -35,6 +35,8 @@ from pytest_ohllm.session.terminal import Terminal
 from pytest_ohllm.session.timeouts import GRACE_SECONDS, Timeouts
 from pytest_ohllm.wire.reachability import probe
 
+_QUESTIONS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan")
+
 
 class LlmSession:
     """Registered when a profile is selected; everything else is reached through it."""
@@ -77,7 +79,11 @@ class LlmSession:
         stages = self._stages()
         self._start_simulators()
         self._redactor = Redactor(self._secrets())
-        self.folder = folder = self._open_folder(profiles, stages, sdk)
+        if self._only_asks():
+            # A folder that nothing is written to, for tests that are listed and not run.
+            folder = RunFolder(Path(os.devnull), self._redactor)
+        else:
+            self.folder = folder = self._open_folder(profiles, stages, sdk)
         self._register_parts(folder, stages)
 
     def connection(self, name: str) -> Connection:
@@ -106,7 +112,7 @@ class LlmSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Derive the run from what was left in its folder, and the exit status from the run."""
-        if self.worker or self.folder is None or self.config.option.collectonly:
+        if self.worker or self.folder is None:
             return
         self.folder.end(time.monotonic() - self._started)
         self.run = read_run(self.folder.path)
@@ -142,7 +148,7 @@ class LlmSession:
 
     def _start_simulators(self) -> None:
         """Start the embedded provider for profiles that ask for it, where their tests run."""
-        if self.config.option.collectonly or self._is_controller_of_workers():
+        if self._only_asks() or self._is_controller_of_workers():
             return
         for name, connection in self._connections.items():
             if connection.profile.source != builtin.SOURCE:
@@ -157,6 +163,10 @@ class LlmSession:
                 connection.profile.model_copy(update={"settings": settings}),
                 {"api_key": SecretStr(simulator.api_key)},
             )
+
+    def _only_asks(self) -> bool:
+        """Whether the user asks about tests and none will run."""
+        return any(getattr(self.config.option, name, False) for name in _QUESTIONS)
 
     def _is_controller_of_workers(self) -> bool:
         return not self.worker and bool(getattr(self.config.option, "tx", None))
@@ -174,8 +184,6 @@ class LlmSession:
     def _open_folder(
         self, profiles: Sequence[Profile], stages: Sequence[Stage], sdk: Revision
     ) -> RunFolder:
-        if self.config.option.collectonly:
-            return RunFolder(Path(os.devnull), self._redactor)  # nothing runs, nothing is written
         if self.worker:
             given = self.config.workerinput["ohllm_run_dir"]  # type: ignore[attr-defined]
             return RunFolder(Path(given), self._redactor)
@@ -193,21 +201,23 @@ class LlmSession:
 
     def _register_parts(self, folder: RunFolder, stages: Sequence[Stage]) -> None:
         config, plugins = self.config, self.config.pluginmanager
+        limit = config.option.llm_timeout + GRACE_SECONDS
         gates, censor = Gates(config, folder), Censor(config, self._redactor)
         censor.watch_logs()
+        parts: list[object] = [censor, Selection(config, self.names, stages, folder, limit)]
+        if self.folder is not None:
+            parts += self._running_parts(folder, gates)
+        for part in parts:
+            plugins.register(part, f"ohllm-{type(part).__name__.lower()}")
+
+    def _running_parts(self, folder: RunFolder, gates: Gates) -> list[object]:
+        plugins = self.config.pluginmanager
         # Imported only where pytest-html is: it may be switched off.
         html: Any = (
             import_module("pytest_ohllm.session.html") if plugins.has_plugin("html") else None
         )
         self._recorder = Recorder(folder, gates, self._drivers, html.attach if html else None)
-        limit = config.option.llm_timeout + GRACE_SECONDS
-        parts: list[object] = [
-            censor,
-            Selection(config, self.names, stages, folder, limit),
-            gates,
-            Timeouts(),
-            self._recorder,
-        ]
+        parts: list[object] = [gates, Timeouts(), self._recorder]
         if not self.worker:
             parts.append(Terminal(self, self._redactor))
             if html is not None:
@@ -216,8 +226,7 @@ class LlmSession:
                 from pytest_ohllm.session.xdist import Workers
 
                 parts.append(Workers(self, gates))
-        for part in parts:
-            plugins.register(part, f"ohllm-{type(part).__name__.lower()}")
+        return parts
 
 
 def _host() -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 CONNECT_SECONDS = 5.0
@@ -23,39 +24,43 @@ class Unreachable:
 
 def malformed(base_url: str) -> Unreachable | None:
     """What is wrong with the URL itself, judged without any connection."""
-    parts = urlsplit(base_url)
-    if base_url != base_url.strip() or any(c.isspace() for c in base_url):
-        return _bad_url(f"base_url {base_url!r} contains white space", "remove it")
+    shown = _shown(base_url)
+    if any(c.isspace() or not c.isprintable() for c in base_url):
+        return _bad_url(f"base_url {shown!r} contains white space", "remove it")
     if "://" not in base_url:
         return _bad_url(
-            f"base_url {base_url!r} has no scheme", f"write http://{base_url} or https://{base_url}"
-        )
-    if parts.scheme not in ("http", "https"):
-        return _bad_url(
-            f"base_url {base_url!r} has the scheme {parts.scheme!r}", "use http:// or https://"
+            f"base_url {shown!r} has no scheme", f"write http://{shown} or https://{shown}"
         )
     try:
-        host, _port = parts.hostname, parts.port
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port
     except ValueError as error:
-        return _bad_url(f"base_url {base_url!r} is not a URL: {error}", "correct it")
-    if not host:
-        return _bad_url(f"base_url {base_url!r} names no host", "write http://HOST:PORT/v1")
+        return _bad_url(f"base_url {shown!r} is not a URL: {error}", "correct it")
+    if parts.scheme not in ("http", "https"):
+        return _bad_url(
+            f"base_url {shown!r} has the scheme {parts.scheme!r}", "use http:// or https://"
+        )
+    if not host or port == 0:
+        lack = "host" if not host else "usable port"
+        return _bad_url(f"base_url {shown!r} names no {lack}", "write http://HOST:PORT/v1")
+    path = parts.path.rstrip("/")
     for tail in ("/chat/completions", "/completions", "/responses", "/messages"):
-        path = parts.path.rstrip("/")
         if path.endswith(tail):
-            shorter = base_url.rstrip("/").removesuffix(tail)
+            shorter = urlunsplit(parts._replace(path=path.removesuffix(tail)))
             return _bad_url(
-                f"base_url ends in {tail!r}, which the client adds itself", f"use {shorter}"
+                f"base_url ends in {tail!r}, which the client adds itself", f"use {_shown(shorter)}"
             )
     return None
 
 
-def probe(base_url: str, seconds: float = CONNECT_SECONDS) -> Unreachable | None:
+def probe(base_url: str, seconds: float | None = None) -> Unreachable | None:
     """Connect to the host of ``base_url``, with TLS if it says so; send no request and no key.
 
     ``None`` means that something accepted the connection, or that a proxy would be asked instead
-    (only the client knows how). The whole probe takes at most about ``seconds``.
+    (only the client knows how). Each address of the host gets ``seconds``, by default
+    CONNECT_SECONDS.
     """
+    seconds = CONNECT_SECONDS if seconds is None else seconds
     if problem := malformed(base_url):
         return problem
     parts = urlsplit(base_url)
@@ -64,15 +69,39 @@ def probe(base_url: str, seconds: float = CONNECT_SECONDS) -> Unreachable | None
         return None
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        with socket.create_connection((host, port), timeout=seconds) as connection:
-            if parts.scheme == "https":
-                with _tls_context().wrap_socket(connection, server_hostname=host):
-                    pass
+        connection = socket.create_connection((host, port), timeout=seconds)
     except OSError as error:
         return _explain(error, host, port, seconds)
     except UnicodeError:
         return _bad_url(f"base_url names a host that cannot exist: {host!r}", "correct it")
+    with connection:
+        if parts.scheme == "https":
+            return _shake_hands(connection, host, port, seconds)
     return None
+
+
+def _shake_hands(
+    connection: socket.socket, host: str, port: int, seconds: float
+) -> Unreachable | None:
+    where = f"{host}:{port}"
+    try:
+        with _tls_context().wrap_socket(connection, server_hostname=host):
+            return None
+    except ssl.SSLCertVerificationError as error:
+        return Unreachable(
+            "tls",
+            f"the TLS certificate of {where} is not trusted: {error.verify_message}",
+            "install the certificate's authority (SSL_CERT_FILE), or correct the host name",
+        )
+    except TimeoutError:
+        why = f"no answer to a TLS handshake within {seconds:g} s"
+    except OSError as error:
+        why = getattr(error, "reason", None) or error.strerror or str(error)
+    return Unreachable(
+        "tls",
+        f"{where} does not speak TLS ({why})",
+        "use http:// in base_url if the server is a plain one",
+    )
 
 
 def _tls_context() -> ssl.SSLContext:
@@ -94,18 +123,6 @@ def _explain(error: OSError, host: str, port: int, seconds: float) -> Unreachabl
             f"the host name {host!r} cannot be resolved",
             "check the spelling of base_url and this machine's network",
         )
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Unreachable(
-            "tls",
-            f"the TLS certificate of {where} is not trusted: {error.verify_message}",
-            "install the certificate's authority (SSL_CERT_FILE), or correct the host name",
-        )
-    if isinstance(error, ssl.SSLError):
-        return Unreachable(
-            "tls",
-            f"{where} does not speak TLS ({error.reason or error})",
-            "use http:// in base_url if the server is a plain one",
-        )
     if isinstance(error, TimeoutError):
         return Unreachable(
             "timeout",
@@ -123,6 +140,11 @@ def _explain(error: OSError, host: str, port: int, seconds: float) -> Unreachabl
         f"{where} cannot be reached: {error.strerror or error}",
         "check base_url and this machine's network",
     )
+
+
+def _shown(url: str) -> str:
+    """The URL without user and password, which may be there even if the rest is wrong."""
+    return re.sub(r"(^|//)[^/@]*@", r"\1", url)
 
 
 def _bad_url(summary: str, next_step: str) -> Unreachable:

@@ -3,12 +3,13 @@
 The SDK's client libraries end at ``httpx.HTTPTransport``, below proxies' and retries' logic and
 above the socket. Recording there sees exactly what was sent and received, and each chunk as it
 arrives: an endpoint that drips one byte a second for ever never trips a read timeout, but it does
-trip a deadline.
+trip a deadline (see wire.deadline).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,19 +20,16 @@ from typing import Any
 import httpx
 
 from pytest_ohllm.model import Exchange
+from pytest_ohllm.wire import deadline as deadlines
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """How much of one body is kept; the rest passes through unrecorded."""
 
-_CREDENTIAL_HEADERS = {
-    "authorization",
-    "proxy-authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "set-cookie",
-}
+_CREDENTIAL_HEADER = re.compile(
+    r"(?:^|[-_])(?:authorization|auth|key|token|secret|password|cookie|credential|signature)$",
+    re.IGNORECASE,
+)
+"""The last word tells: ``x-goog-api-key`` is one, ``x-ratelimit-remaining-tokens`` is not."""
 
 _current: ContextVar[Tape | None] = ContextVar("ohllm_tape", default=None)
 _active: list[Tape] = []
@@ -154,10 +152,7 @@ class _RecordedStream(httpx.SyncByteStream):
             for chunk in self._inner:
                 self._take.add(chunk)
                 if self._tape.remaining == 0:
-                    raise httpx.ReadTimeout(
-                        "the response had not ended when the time for this check was up",
-                        request=self._take.request,
-                    )
+                    raise httpx.ReadTimeout(deadlines.TIME_IS_UP, request=self._take.request)
                 yield chunk
         except Exception as error:
             self._take.error = f"{type(error).__name__}: {error}"
@@ -192,6 +187,12 @@ def _install() -> None:
         return _recorded(tape, send, self, request)
 
     httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign]
+    deadlines.install(_remaining_here)
+
+
+def _remaining_here() -> float | None:
+    tape = _tape_of_this_thread()
+    return None if tape is None else tape.remaining
 
 
 def _uninstall() -> None:
@@ -199,6 +200,7 @@ def _uninstall() -> None:
     if _original is not None:
         httpx.HTTPTransport.handle_request = _original  # type: ignore[method-assign]
         _original = None
+        deadlines.uninstall()
 
 
 def _recorded(
@@ -229,7 +231,7 @@ def _cap_timeouts(request: httpx.Request, remaining: float | None) -> None:
 
 def _headers(headers: httpx.Headers, redact: Callable[[Any], Any]) -> dict[str, str]:
     return {
-        name.lower(): "[REDACTED]" if name.lower() in _CREDENTIAL_HEADERS else redact(value)
+        name.lower(): "[REDACTED]" if _CREDENTIAL_HEADER.search(name) else redact(value)
         for name, value in headers.items()
     }
 

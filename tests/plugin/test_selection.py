@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 import compat_suite
 from pytest_ohllm.model import Outcome, Stage
-from pytest_ohllm.profiles import creation
+from pytest_ohllm.profiles import creation, schema
 from pytest_ohllm.simulator.server import Simulator
 from tests.conftest import Compat, Result
 
@@ -250,6 +252,7 @@ def test_a_question_about_tests_leaves_no_run(compat: Compat, question: str) -> 
 
     assert result.ret == 0, result.output
     assert not (compat.path / ".ohllm").exists()
+    assert "evidence in" not in result.output
     assert "WORKS" not in result.output
     assert "INCONCLUSIVE" not in result.output
 
@@ -341,18 +344,19 @@ def test_every_field_of_a_profile_is_honoured_on_the_wire(
     compat: Compat, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
 ) -> None:
     monkeypatch.setenv("LLM_PROFILES_DIR", str(compat.path / "store"))
-    save(
-        compat.path / "store",
-        "tuned",
-        simulator,
-        extra_headers={"X-Team": "blue"},
-        temperature=0.25,
-        top_p=0.5,
-        seed=7,
-        max_output_tokens=321,
-    )
+    settings = {
+        "extra_headers": {"X-Team": "blue"},
+        "temperature": 0.25,
+        "top_p": 0.5,
+        "seed": 7,
+        "max_output_tokens": 321,
+    }
+    if "capability_overrides" in schema.installed().fields:
+        # Newer SDKs send no temperature to what may be a model that reasons.
+        settings["capability_overrides"] = {"supports_reasoning_effort": False}
+    save(compat.path / "store", "tuned", simulator, **settings)
 
-    result = compat("--llm-profile=tuned")
+    result = compat("--llm-profile=tuned", "--llm-stages=A,B,C")
 
     assert result.ret == 0, result.output
     exchanges = [
@@ -375,6 +379,7 @@ def test_an_unsaved_profile_is_tested_from_the_command_line(
         f"--llm-model=openai/{simulator.model}",
         f"--llm-base-url={simulator.base_url}",
         "--llm-api-key-env=OWN_KEY",
+        "--llm-stages=A,B,C",
     )
 
     assert result.ret == 0, result.output
@@ -405,6 +410,7 @@ def test_a_bare_run_imports_nothing_of_the_users(
         """
         [pytest]
         testpaths = tests
+        usefixtures = database_of_theirs
         python_files = check_*.py
         python_functions = check_*
         python_classes = Check*
@@ -424,7 +430,7 @@ def test_a_bare_run_imports_nothing_of_the_users(
 
     assert result.ret == 0, result.output
     assert "imported" not in result.output
-    assert len(result.run.profiles[0].checks) == 10
+    assert {Stage.A, Stage.B, Stage.C} <= {c.stage for c in result.run.profiles[0].checks}
 
 
 def test_a_suite_that_is_installed_inside_the_project_is_no_reason_to_import_its_conftest(
@@ -433,12 +439,16 @@ def test_a_suite_that_is_installed_inside_the_project_is_no_reason_to_import_its
     packages = compat.path / ".venv" / "site-packages"
     shutil.copytree(Path(compat_suite.__file__).parent, packages / "compat_suite")
     monkeypatch.syspath_prepend(packages)
+    for module in [name for name in sys.modules if name.startswith("compat_suite")]:
+        monkeypatch.delitem(sys.modules, module)
+    with (packages / "compat_suite" / "test_a_connects.py").open("a") as file:
+        file.write("\n\ndef test_of_the_copy(llm_profile):\n    pass\n")
     compat.pytester.makeconftest("raise RuntimeError('imported')")
 
     result = compat("--llm-profile=sim", "--llm-stages=A")
 
     assert result.ret == 0, result.output
-    assert ".venv/site-packages/compat_suite" in result.output, "it is this copy that ran"
+    assert len(result.run.profiles[0].checks) == 5, "it is the copy that ran"
 
 
 def test_a_bare_run_leaves_its_evidence_where_it_was_started(compat: Compat) -> None:
@@ -534,7 +544,7 @@ def test_a_stage_that_is_not_selected_is_no_failure(compat: Compat) -> None:
         "INCONCLUSIVE",
         "stages B, C were not selected",
     )
-    assert "6 deselected" in result.output
+    assert re.search(r"4 passed, \d+ deselected", result.output)
 
 
 def test_a_check_runs_alone_by_keyword_and_by_its_rerun_command(compat: Compat) -> None:
@@ -559,7 +569,8 @@ def test_a_keyword_that_selects_nothing_is_pytests_own_exit_code(compat: Compat)
     result = compat("--llm-profile=sim", "-k", "no_such_check")
 
     assert result.ret == 5
-    assert "10 deselected" in result.output
+    assert re.search(r"\d+ deselected", result.output)
+    assert not result.run.profiles[0].checks
 
 
 def test_deselected_checks_are_left_out(compat: Compat) -> None:
