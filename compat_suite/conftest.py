@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from compat_suite import prompts
+from compat_suite.scenarios import SCENARIOS, NotClaimed, Played, Stage
 from compat_suite.tooling import Tooling
-from pytest_ohllm.model import Transcript
+from pytest_ohllm.judgement import not_run
+from pytest_ohllm.model import Profile, Transcript
 from pytest_ohllm.sdk.driver import Driver
+from pytest_ohllm.sdk.ensemble import Ensemble
+
+SIDE_BY_SIDE = 4
+"""Scenarios of stage D that are played at once: few enough for the rate limits of a free tier."""
+
+USES = {"usage": "reasoning"}
+"""Gates that judge the scenario of another one."""
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +74,49 @@ def nonce_run(tooling: Tooling) -> NonceRun:
         needs_call=True,
     )
     return NonceRun(nonce, transcript)
+
+
+@pytest.fixture(scope="session")
+def ensemble(
+    request: pytest.FixtureRequest,
+    llm_driver: Driver,
+    llm_profile: Profile,
+    tooling: Tooling,
+    llm_gates: str,
+) -> Ensemble:
+    """All scenarios that the checks of this profile will judge, begun at once."""
+    stage = functools.partial(Stage, mode=tooling.mode, claimed_only=llm_gates == "auto")
+    wanted = {_scenario_of(item, llm_profile.name) for item in request.session.items}
+    playing = Ensemble(llm_driver, SIDE_BY_SIDE)
+    for name, scenario in SCENARIOS.items():
+        if name in wanted:
+            playing.start(name, functools.partial(_played, scenario, stage))
+    return playing
+
+
+@pytest.fixture
+def play(request: pytest.FixtureRequest, ensemble: Ensemble) -> Callable[[str], Played]:
+    """What a gate's scenario produced; the check is not run if nothing claims what it is about."""
+
+    def result(name: str) -> Played:
+        try:
+            played: Played = ensemble.result(name)
+        except NotClaimed as reason:
+            not_run(f"{reason}; --llm-gates={name} asks for it all the same")
+        return played
+
+    return result
+
+
+def _played(scenario: Callable[[Stage], Played], stage: Callable[..., Stage], on: Driver) -> Played:
+    return scenario(stage(on))
+
+
+def _scenario_of(item: pytest.Item, profile: str) -> str | None:
+    """The scenario that ``item`` judges, if it is about ``profile``."""
+    marker = item.get_closest_marker("llm_gate")
+    callspec = getattr(item, "callspec", None)
+    if marker is None or callspec is None or callspec.params.get("llm_profile") != profile:
+        return None
+    gate: str = marker.args[0]
+    return USES.get(gate, gate)

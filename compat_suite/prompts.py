@@ -45,3 +45,4 @@ CALL_WITH_JSON = (
     "Then tell me the receipt that it returned."
 )
 NO_TOOL = "What is {left} + {right}? You need no tool for this; answer with the number only."
+RECALL_OUTPUT = "Which word did the command print? Do not use any tool; answer with the word only."

@@ -20,6 +20,11 @@ class Tooling:
         self._driver = driver
         self._modes = _candidates(wanted, driver.connection.profile.settings)
 
+    @property
+    def mode(self) -> ToolMode:
+        """The way that has worked so far, or that is tried first."""
+        return self._modes[0]
+
     def converse(
         self,
         prompt: str,

@@ -201,6 +201,7 @@ class Event(Record):
     text: str = ""
     tool: str | None = None
     command: str | None = None
+    arguments: Any = None
     exit_code: int | None = None
     call_id: str | None = None
 

@@ -58,6 +58,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Run only these stages: A connects, B converses, C calls tools, D advanced gates.",
     )
     group.addoption(
+        "--llm-gates",
+        metavar="NAMES",
+        default="auto",
+        help="The advanced gates of stage D: names separated by commas, 'all', 'none', or 'auto', "
+        "the default: what the profile claims or the SDK's metadata says.",
+    )
+    group.addoption(
         "--llm-tools",
         choices=("auto", "native", "prompt"),
         default="auto",
@@ -106,6 +113,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "llm_stage(name): the stage (A, B, C or D) that an LLM check belongs to; D by default.",
+    )
+    config.addinivalue_line(
+        "markers", "llm_gate(name): the advanced gate of stage D that an LLM check belongs to."
     )
     names = _selected(config)
     if not names or config.option.help or getattr(config.option, "markers", False):
@@ -197,6 +207,12 @@ def llm(llm_driver: Driver) -> Iterator[Any]:
     """The SDK's ``LLM`` of the profile, recorded, and run with no credential in the environment."""
     with llm_driver.recorded_llm() as llm:
         yield llm
+
+
+@pytest.fixture(scope="session")
+def llm_gates(request: pytest.FixtureRequest) -> str:
+    """The value of ``--llm-gates``: ``auto``, ``all``, ``none``, or names of gates."""
+    return str(request.config.option.llm_gates)
 
 
 @pytest.fixture(scope="session")

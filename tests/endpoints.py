@@ -286,11 +286,9 @@ def _with_cryptography(key_file: Path, certificate_file: Path) -> None:
 def _with_openssl(key_file: Path, certificate_file: Path) -> None:
     openssl = shutil.which("openssl")
     assert openssl, "the tests of TLS need the package cryptography or the command openssl"
-    subprocess.run(
-        [openssl, "req", "-x509", "-nodes", "-days", "2", "-newkey", "ec"]
-        + ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", f"/CN={HOST}"]
-        + ["-addext", f"subjectAltName=IP:{HOST}"]
-        + ["-keyout", str(key_file), "-out", str(certificate_file)],
-        check=True,
-        capture_output=True,
+    words = (
+        "req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "
+        f"-subj /CN={HOST} -addext subjectAltName=IP:{HOST}"
     )
+    files = ["-keyout", str(key_file), "-out", str(certificate_file)]
+    subprocess.run([openssl, *words.split(), *files], check=True, capture_output=True)

@@ -9,7 +9,6 @@ from pytest_ohllm.diagnosis.finding import Finding, one_line
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
 
-
 _STREAM_END = re.compile(
     r"\[DONE\]|\"(?:finish_reason|finishReason|stop_reason)\": ?\"|message_stop|response\.completed"
 )

@@ -175,8 +175,15 @@ def connection_broken(s: Symptoms) -> Finding | None:
         _OUTAGE,
         _ENDPOINT,
         f"the endpoint broke off the connection: {one_line(link.message)}",
-        "try again; if it repeats, look at the server's log",
+        _after_a_break(s),
     )
+
+
+def _after_a_break(s: Symptoms) -> str:
+    plain = s.exchange is not None and s.exchange.url.startswith("http://")
+    if plain and s.status is None:
+        return "write https:// in base_url if it is a TLS port, else look at the server's log"
+    return "try again; if it repeats, look at the server's log"
 
 
 RULES = (

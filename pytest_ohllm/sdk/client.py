@@ -59,6 +59,9 @@ def build_llm(
     if tool_mode is not None:
         fields["native_tool_calling"] = tool_mode is ToolMode.NATIVE
     fields |= changes or {}
+    if fields.get("base_url") == "":
+        # Client libraries take it for none, and the key would go to the provider's own address.
+        raise UnusableSettings("base_url: it is empty; give one such as http://HOST:PORT/v1")
     try:
         return LLM(**fields)
     except ValidationError as error:
@@ -108,6 +111,12 @@ def falling_back_to(second: Any) -> dict[str, Any]:
     )
     strategy._resolved = [second]
     return {"base_url": NOBODY, "fallback_strategy": strategy}
+
+
+def capability(llm: Any, name: str) -> bool:
+    """What the SDK believes of the model: ``vision`` or ``responses``."""
+    ask = {"vision": llm.vision_is_active, "responses": llm.uses_responses_api}[name]
+    return bool(ask())
 
 
 def _generate(llm: Any, messages: list[Any], options: dict[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from pytest_ohllm.model import Exchange, ToolMode, Transcript
 from pytest_ohllm.profiles.connection import Connection
 from pytest_ohllm.sdk import environment, resumption
-from pytest_ohllm.sdk.client import answer, build_llm, falling_back_to
+from pytest_ohllm.sdk.client import answer, build_llm, capability, falling_back_to
 from pytest_ohllm.sdk.conversation import Persistence, Production
 from pytest_ohllm.sdk.conversation import play as play_scene
 from pytest_ohllm.sdk.scene import Scene
@@ -68,7 +68,24 @@ class Driver:
         self.left = timeout
         self.unreachable = unreachable
         self._redact = redact
-        self._listener = listener
+        self.listener = listener
+
+    def fork(self, listener: Listener) -> Driver:
+        """Another driver for the same profile, with time of its own."""
+        return Driver(
+            self.connection,
+            timeout=self.timeout,
+            redact=self._redact,
+            listener=listener,
+            unreachable=self.unreachable,
+        )
+
+    def capability(self, name: str) -> bool:
+        """What the SDK's metadata says of the model: ``vision`` or ``responses``."""
+        environment.load()
+        with environment.sealed():
+            llm = build_llm(self.connection, usage_id="ohllm-metadata", timeout=self.timeout)
+            return capability(llm, name)
 
     def complete(
         self,
@@ -162,7 +179,7 @@ class Driver:
             self._publish(take.transcript("test", None, failure))
 
     def _take(self, seconds: float) -> Take:
-        heard = self._listener.exchange_ended if self._listener else None
+        heard = self.listener.exchange_ended if self.listener else None
         deadline = time.monotonic() + seconds
         return Take(Tape(redact=self._redact, deadline=deadline, on_exchange=heard), self._redact)
 
@@ -221,8 +238,8 @@ class Driver:
         return None
 
     def _publish(self, transcript: Transcript) -> None:
-        if self._listener is not None:
-            self._listener.transcript_made(transcript)
+        if self.listener is not None:
+            self.listener.transcript_made(transcript)
 
 
 @contextmanager

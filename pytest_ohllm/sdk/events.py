@@ -6,6 +6,7 @@ have not.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -45,8 +46,9 @@ def _event(event: Any) -> Event:
         action = event.action
         return Event(
             kind="tool_call",
-            text=_clip(str(getattr(action, "message", "") or "")) if action else _arguments(event),
+            text=_clip(str(getattr(action, "message", "") or "")) if action else _written(event),
             command=getattr(action, "command", None),
+            arguments=_arguments(event),
             **common,
         )
     if name == "ObservationEvent":
@@ -67,10 +69,19 @@ def _event(event: Any) -> Event:
     return Event(kind="other", text=name, **common)
 
 
-def _arguments(event: Any) -> str:
-    """What the model wrote where the SDK could not make an action of it."""
+def _written(event: Any) -> str:
+    """The arguments of a call as the model wrote them."""
     call = getattr(event, "tool_call", None)
+    call = getattr(call, "function", call)  # older SDKs keep litellm's object
     return _clip(str(getattr(call, "arguments", "") or ""))
+
+
+def _arguments(event: Any) -> Any:
+    """The arguments of a call as data, if they are JSON."""
+    try:
+        return json.loads(_written(event))
+    except ValueError:
+        return None
 
 
 def _observation_text(observation: Any) -> str:

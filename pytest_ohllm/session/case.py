@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -24,12 +26,19 @@ class Case:
     stage: Stage
     check: str
     folder: CheckFolder
+    rerun: str
+    """A command that runs this check alone."""
 
-    @property
-    def rerun(self) -> str:
-        """A command that runs this check alone."""
-        module, _, name = self.check.partition("::")
-        return f"pytest --llm-profile={self.profile} --pyargs {module}::{name}"
+
+def rerun_command(item: pytest.Item, options: Sequence[str]) -> str:
+    """How a user runs ``item`` alone, from the root folder, with ``options``."""
+    file, _, name = item.nodeid.partition("::")
+    module = item.getparent(pytest.Module)
+    where = [item.nodeid]
+    if module is not None and item.config.rootpath / file != item.path:
+        # Of the packaged suite, wherever it is installed.
+        where = ["--pyargs", f"{module.obj.__name__}::{name}"]
+    return shlex.join(["pytest", *options, *where])
 
 
 def check_id(item: pytest.Item) -> str:

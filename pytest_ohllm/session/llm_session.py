@@ -26,6 +26,7 @@ from pytest_ohllm.profiles.errors import ProfileError
 from pytest_ohllm.profiles.store import load
 from pytest_ohllm.sdk import environment, revision
 from pytest_ohllm.sdk.driver import Driver
+from pytest_ohllm.session import wanted
 from pytest_ohllm.session.censor import Censor
 from pytest_ohllm.session.gates import Gates
 from pytest_ohllm.session.junit import describe_suite
@@ -59,6 +60,9 @@ class LlmSession:
     def register(cls, config: pytest.Config, names: Sequence[str]) -> LlmSession:
         """The session of this process, hooked into pytest."""
         session = cls(config, names)
+        for library in ("litellm", "openhands", "pydantic"):
+            # Scenarios run in threads, too, where no context of the main one applies.
+            config.addinivalue_line("filterwarnings", f"ignore:::{library}")
         config.pluginmanager.register(session, "ohllm-session")
         return session
 
@@ -76,7 +80,8 @@ class LlmSession:
         sdk = revision.identify()
         if problem := revision.too_old(sdk):
             raise pytest.UsageError(problem)
-        stages = self._stages()
+        stages = wanted.stages(self.config.option.llm_stages)
+        gates = wanted.gates(self.config.option.llm_gates)
         self._start_simulators()
         self._redactor = Redactor(self._secrets())
         if self._only_asks():
@@ -84,7 +89,7 @@ class LlmSession:
             folder = RunFolder(Path(os.devnull), self._redactor)
         else:
             self.folder = folder = self._open_folder(profiles, stages, sdk)
-        self._register_parts(folder, stages)
+        self._register_parts(folder, stages, gates)
 
     def connection(self, name: str) -> Connection:
         """The connection of a selected profile."""
@@ -132,19 +137,6 @@ class LlmSession:
         if name == builtin.ADHOC and option.llm_model:
             return adhoc(option.llm_model, option.llm_base_url, option.llm_api_key_env)
         return load(name)
-
-    def _stages(self) -> list[Stage]:
-        wanted = self.config.option.llm_stages
-        if wanted is None:
-            return list(Stage)
-        letters = [letter.strip().upper() for letter in wanted.split(",") if letter.strip()]
-        unknown = [letter for letter in letters if letter not in set(Stage)]
-        if unknown or not letters:
-            raise pytest.UsageError(
-                f"--llm-stages={wanted}: {', '.join(unknown) or 'nothing'} names no stage; "
-                "give some of A, B, C, D, separated by commas"
-            )
-        return [stage for stage in Stage if stage in letters]
 
     def _start_simulators(self) -> None:
         """Start the embedded provider for profiles that ask for it, where their tests run."""
@@ -199,12 +191,15 @@ class LlmSession:
         describe_suite(self.config, folder, record.run_id, sdk)
         return folder
 
-    def _register_parts(self, folder: RunFolder, stages: Sequence[Stage]) -> None:
+    def _register_parts(
+        self, folder: RunFolder, stages: Sequence[Stage], wanted_gates: frozenset[str]
+    ) -> None:
         config, plugins = self.config, self.config.pluginmanager
         limit = config.option.llm_timeout + GRACE_SECONDS
         gates, censor = Gates(config, folder), Censor(config, self._redactor)
         censor.watch_logs()
-        parts: list[object] = [censor, Selection(config, self.names, stages, folder, limit)]
+        selection = Selection(config, self.names, stages, wanted_gates, folder, limit)
+        parts: list[object] = [censor, selection]
         if self.folder is not None:
             parts += self._running_parts(folder, gates)
         for part in parts:

@@ -48,6 +48,7 @@ class _Attempt:
         self.reason: str | None = None
         self.diagnosis: Diagnosis | None = None
         self.made: list[Transcript] = []
+        self.tracebacks: list[str] = []
 
     def result(self) -> CheckResult:
         usage = sum((transcript.usage for transcript in self.made), Usage())
@@ -136,14 +137,19 @@ class Recorder:
     def _judge(self, attempt: _Attempt, call: pytest.CallInfo[None], report: Any) -> None:
         error = call.excinfo.value if call.excinfo else None
         if report.failed:
-            diagnosis = self._diagnosis(attempt, error)
-            # The first thing that went wrong explains what goes wrong while cleaning up after it.
+            # The first thing that went wrong explains what goes wrong while cleaning up after it,
+            # and a subtest that failed is what is wrong with its test.
             if attempt.diagnosis is None:
+                diagnosis = self._diagnosis(attempt, error, report)
                 attempt.diagnosis = diagnosis
                 inconclusive = diagnosis.kind.inconclusive
                 attempt.outcome = Outcome.INCONCLUSIVE if inconclusive else Outcome.FAILED
-            attempt.case.folder.write_text("traceback.txt", _traceback(error, report))
+            attempt.tracebacks.append(_traceback(error, report))
+            attempt.case.folder.write_text("traceback.txt", "\n".join(attempt.tracebacks))
+        elif attempt.diagnosis is not None or hasattr(report, "context"):
+            return  # it is judged already, or by what its subtests say together
         elif report.skipped:
+            report.not_run = isinstance(error, NotRun)
             attempt.outcome = (
                 Outcome.UNSUPPORTED if isinstance(error, Unsupported) else Outcome.NOT_RUN
             )
@@ -151,7 +157,9 @@ class Recorder:
         elif report.when == "call":
             attempt.outcome = Outcome.PASSED
 
-    def _diagnosis(self, attempt: _Attempt, error: BaseException | None) -> Diagnosis:
+    def _diagnosis(
+        self, attempt: _Attempt, error: BaseException | None, report: pytest.TestReport
+    ) -> Diagnosis:
         if isinstance(error, Shortfall):
             return _shortfall(error)
         symptoms = self._symptoms(attempt, error)
@@ -161,6 +169,8 @@ class Recorder:
             return answer
         if isinstance(error, LlmTimeout) and symptoms.exchange is None:
             return _hung(error)
+        if error is None:
+            return _unexpected(report)
         if type(error) is AssertionError and symptoms.error == facts_of(error):
             return _asserted(error)
         return diagnose(symptoms)
@@ -250,6 +260,17 @@ def _asserted(error: AssertionError) -> Diagnosis:
         summary=f"an assertion failed: {first[0][:200] if first else 'without a message'}",
         next_step="read the test",
         rule="assertion",
+    )
+
+
+def _unexpected(report: pytest.TestReport) -> Diagnosis:
+    """A test that was expected to fail, strictly, and passed: there is no exception."""
+    return Diagnosis(
+        kind=Kind.UNKNOWN,
+        blame=Blame.UNKNOWN,
+        summary=f"a test that is marked to fail has passed: {report.longreprtext[:200]}",
+        next_step="remove the mark",
+        rule="unexpected_pass",
     )
 
 

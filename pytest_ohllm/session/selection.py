@@ -8,7 +8,8 @@ import pytest
 
 from pytest_ohllm.evidence.run_folder import RunFolder
 from pytest_ohllm.model import Stage
-from pytest_ohllm.session.case import CASE, Case, check_id, stage_of
+from pytest_ohllm.profiles import builtin
+from pytest_ohllm.session.case import CASE, Case, check_id, rerun_command, stage_of
 
 
 class Selection:
@@ -19,12 +20,13 @@ class Selection:
         config: pytest.Config,
         profiles: Sequence[str],
         stages: Sequence[Stage],
+        gates: frozenset[str],
         folder: RunFolder,
         timeout: float,
     ) -> None:
         self._config = config
         self._profiles = list(profiles)
-        self._stages = set(stages)
+        self._stages, self._gates = set(stages), gates
         self._folder = folder
         self._timeout = timeout
 
@@ -40,11 +42,18 @@ class Selection:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             self._note(item)
-        dropped = [i for i in items if CASE in i.stash and i.stash[CASE].stage not in self._stages]
+        dropped = [item for item in items if not self._is_wanted(item)]
         if dropped:
             self._config.hook.pytest_deselected(items=dropped)
             items[:] = [item for item in items if item not in set(dropped)]
         items.sort(key=self._order)
+
+    def _is_wanted(self, item: pytest.Item) -> bool:
+        case = item.stash.get(CASE, None)
+        if case is None:
+            return True
+        gate = item.get_closest_marker("llm_gate")
+        return case.stage in self._stages and (gate is None or gate.args[0] in self._gates)
 
     def _note(self, item: pytest.Item) -> None:
         callspec = getattr(item, "callspec", None)
@@ -53,10 +62,24 @@ class Selection:
             return
         stage, check = stage_of(item), check_id(item)
         folder = self._folder.check_folder(profile, stage, check)
-        item.stash[CASE] = Case(profile, stage, check, folder)
+        rerun = rerun_command(item, self._options(profile))
+        item.stash[CASE] = Case(profile, stage, check, folder, rerun)
         timed = item.get_closest_marker("timeout") is not None
         if not timed and self._config.pluginmanager.has_plugin("timeout"):
             item.add_marker(pytest.mark.timeout(self._timeout))
+
+    def _options(self, profile: str) -> list[str]:
+        """The options that select ``profile``, and how its tools are called."""
+        option = self._config.option
+        chosen: dict[str, str | None] = {"--llm-profile": profile}
+        if profile == builtin.ADHOC and option.llm_model:
+            chosen = {
+                "--llm-model": option.llm_model,
+                "--llm-base-url": option.llm_base_url,
+                "--llm-api-key-env": option.llm_api_key_env,
+            }
+        chosen["--llm-tools"] = None if option.llm_tools == "auto" else option.llm_tools
+        return [f"{name}={value}" for name, value in chosen.items() if value]
 
     def _order(self, item: pytest.Item) -> tuple[int, str]:
         """Other tests first, as they came; then profiles as selected, stages in order."""

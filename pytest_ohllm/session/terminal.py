@@ -43,6 +43,8 @@ class Terminal:
             return None
         about = dict(getattr(report, "user_properties", ()))
         outcome = about.get(junit.OUTCOME)
+        if outcome == Outcome.NOT_RUN and not getattr(report, "not_run", False):
+            return None  # the test's own skip or xfail, for which pytest has words
         return _OWN.get(Outcome(outcome)) if outcome else None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,0 +1,137 @@
+"""What an exchange says, whichever protocol it is in: chat completions, responses, messages,
+generateContent, or Ollama's chat.
+
+Judging the wire needs little of each protocol, and tolerates what it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_ohllm.model import Exchange
+
+_REASONING_KEYS = {"reasoning", "reasoning_content", "thinking", "thought", "encrypted_content"}
+_LAST_EVENTS = {"response.completed", "response.incomplete", "message_stop"}
+
+
+def objects(exchange: Exchange) -> list[Mapping[str, Any]]:
+    """The JSON objects of the response in order: one, or one for each frame of a stream."""
+    body = exchange.response
+    if isinstance(body, Mapping):
+        return [body]
+    if isinstance(body, list):
+        return [one for one in body if isinstance(one, Mapping)]
+    return list(_frames(body)) if isinstance(body, str) else []
+
+
+def was_streamed(exchange: Exchange) -> bool:
+    """Whether the request asked for a stream."""
+    asked = isinstance(exchange.request, Mapping) and exchange.request.get("stream") is True
+    return asked or "streamGenerateContent" in exchange.url
+
+
+def is_finished(exchange: Exchange) -> bool:
+    """Whether a stream came to the end that its protocol has; a cut one looks like a short one."""
+    body = exchange.response
+    if isinstance(body, str) and "[DONE]" in body:
+        return True
+    return any(_ends(one) for one in objects(exchange))
+
+
+def content_frames(exchange: Exchange) -> int:
+    """How many frames carried a piece of the answer's text."""
+    return sum(bool(_text(one)) for one in objects(exchange))
+
+
+def text(exchange: Exchange) -> str:
+    """The answer's text, put together from its pieces."""
+    return "".join(_text(one) for one in objects(exchange))
+
+
+def prompt_tokens(exchange: Exchange) -> int | None:
+    """How many tokens the provider says it read, with those it had in a cache."""
+    found = [tokens for one in objects(exchange) if (tokens := _prompt_tokens(one))]
+    return found[-1] if found else None
+
+
+def shows_reasoning(exchange: Exchange) -> bool:
+    """Whether the response holds reasoning beside the answer, in any of the ways there are."""
+    return any(_reasons(one) for one in objects(exchange)) or "<think>" in text(exchange)
+
+
+def _frames(body: str) -> Iterator[Mapping[str, Any]]:
+    for line in body.splitlines():
+        data = line.removeprefix("data:").strip()
+        if not data.startswith("{"):
+            continue
+        try:
+            frame = json.loads(data)
+        except ValueError:
+            continue
+        if isinstance(frame, Mapping):
+            yield frame
+
+
+def _ends(one: Mapping[str, Any]) -> bool:
+    if one.get("type") in _LAST_EVENTS or one.get("done") is True:
+        return True
+    choices = [*_items(one, "choices"), *_items(one, "candidates")]
+    return any(choice.get("finish_reason") or choice.get("finishReason") for choice in choices)
+
+
+def _text(one: Mapping[str, Any]) -> str:
+    """The answer's text in one object; deltas and whole answers alike."""
+    pieces: list[Any] = []
+    for choice in _items(one, "choices"):
+        pieces += [_part(choice, "delta", "content"), _part(choice, "message", "content")]
+    for candidate in _items(one, "candidates"):
+        parts = _part(candidate, "content", "parts")
+        pieces += [p.get("text") for p in _maps(parts) if not p.get("thought")]
+    if one.get("type") == "response.output_text.delta":
+        pieces.append(one.get("delta"))
+    if one.get("type") == "content_block_delta":
+        pieces.append(_part(one, "delta", "text"))
+    pieces += [block.get("text") for block in _items(one, "content")]
+    for item in _items(one, "output"):
+        pieces += [part.get("text") for part in _items(item, "content")]
+    if "done" in one:
+        pieces.append(_part(one, "message", "content"))
+    return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+def _prompt_tokens(one: Mapping[str, Any]) -> int | None:
+    inner = one.get("response") or one.get("message")
+    for holder in (one, inner if isinstance(inner, Mapping) else {}):
+        usage = holder.get("usage") or holder.get("usageMetadata") or {}
+        if not isinstance(usage, Mapping):
+            continue
+        cached = _count(usage, "cache_read_input_tokens", "cache_creation_input_tokens")
+        if found := _count(usage, "prompt_tokens", "input_tokens", "promptTokenCount"):
+            return found + cached
+    return _count(one, "prompt_eval_count") or None
+
+
+def _reasons(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        named = any(value.get(key) for key in _REASONING_KEYS)
+        return named or any(_reasons(one) for one in value.values())
+    return isinstance(value, list) and any(_reasons(one) for one in value)
+
+
+def _items(one: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    return _maps(one.get(key))
+
+
+def _maps(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _part(one: Mapping[str, Any], outer: str, inner: str) -> Any:
+    holder = one.get(outer)
+    return holder.get(inner) if isinstance(holder, Mapping) else None
+
+
+def _count(usage: Mapping[str, Any], *names: str) -> int:
+    return sum(usage[name] for name in names if isinstance(usage.get(name), int))
