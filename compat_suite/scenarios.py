@@ -7,7 +7,7 @@ import json
 import secrets
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from compat_suite import orders, pictures, prompts
@@ -99,15 +99,17 @@ def responses(stage: Stage) -> Played:
 
 
 def resume(stage: Stage) -> Played:
-    return _remembering(stage, resume=True)
+    return _remembering(stage, Scene((prompts.REMEMBER, prompts.RECALL), resume=True))
 
 
 def switch(stage: Stage) -> Played:
-    return _remembering(stage, switch=True, turns=3)
+    there_and_back = (prompts.REMEMBER, prompts.RECALL, prompts.RECALL)
+    return _remembering(stage, Scene(there_and_back, switch=True))
 
 
 def condenser(stage: Stage) -> Played:
-    return _remembering(stage, condense=True, turns=3)
+    turns = (prompts.REMEMBER, prompts.RECALL, prompts.RECALL)
+    return _remembering(stage, Scene(turns, condense=True))
 
 
 def reasoning(stage: Stage) -> Played:
@@ -196,10 +198,11 @@ def server(stage: Stage) -> Played:
     raise NotClaimed("not built yet")
 
 
-def _remembering(stage: Stage, *, turns: int = 2, **how: bool) -> Played:
+def _remembering(stage: Stage, how: Scene) -> Played:
+    """A word is told in the first of the turns, and asked for in the others."""
     nonce = word()
-    said = [prompts.REMEMBER.format(word=nonce), *[prompts.RECALL] * (turns - 1)]
-    scene = Scene(tuple(said), tool_mode=stage.mode, **how)
+    first, *others = how.turns
+    scene = replace(how, turns=(first.format(word=nonce), *others), tool_mode=stage.mode)
     return Played({"memory": stage.driver.perform(scene)}, {"word": nonce})
 
 
