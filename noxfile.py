@@ -45,7 +45,7 @@ def wheel(session: nox.Session) -> None:
     dist = Path(session.create_tmp()) / "dist"
     session.run("uv", "build", "--wheel", "--out-dir", str(dist), external=True, silent=True)
     (built,) = dist.glob("*.whl")
-    session.install("--compile-bytecode", str(built))
+    session.install("--no-config", "--compile-bytecode", str(built))
     empty = session.create_tmp()
     expected = {
         "sim": 0,
@@ -70,7 +70,8 @@ def sdk(session: nox.Session, sdk: str) -> None:
     pin = [] if sdk == "newest" else [f"openhands-sdk=={sdk}", f"openhands-tools=={sdk}"]
     # What SDK 1.50 allows as litellm wants a newer mcp than what it allows as mcp.
     drift = ["litellm<1.106"] if sdk == "1.50.0" else []
-    session.install("--compile-bytecode", ".", *pin, *drift)
+    # Without configuration: it holds this project to the newest SDK.
+    session.install("--no-config", "--compile-bytecode", ".", *pin, *drift)
     with session.chdir(session.create_tmp()):
         session.run("pytest", "--llm-profile=sim", "--llm-profile=sim:no-native-tools")
         session.run("pytest", "-q", "--llm-profile=sim:parrot", success_codes=[1])

@@ -77,7 +77,9 @@ def home() -> Path:
     global _home
     with _lock:
         if _home is None or not _home.is_dir():
-            _home = Path(tempfile.mkdtemp(prefix="ohllm-home-"))
+            # tmux puts a socket there, whose path may have about 100 characters.
+            long = len(tempfile.gettempdir()) > 40 and os.access("/tmp", os.W_OK)
+            _home = Path(tempfile.mkdtemp(prefix="ohllm-", dir="/tmp" if long else None))
         return _home
 
 
