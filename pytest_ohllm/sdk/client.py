@@ -54,6 +54,8 @@ def build_llm(
         "num_retries": 0,
         "retry_min_wait": 0,
         "retry_max_wait": 0,
+        # Prompts would be logged beside the user's files; the tape keeps what is needed.
+        "log_completions": False,
         "timeout": min(limit, fields.get("timeout") or limit),
     }
     if tool_mode is not None:

@@ -8,6 +8,7 @@ first.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tomllib
 from importlib.machinery import PathFinder
@@ -54,7 +55,8 @@ def too_old(revision: Revision) -> str | None:
     oldest = ".".join(map(str, OLDEST_SUPPORTED))
     if revision.path is None:
         return f"openhands-sdk is not installed: pip install 'openhands-sdk>={oldest}'"
-    if revision.version and _numbers(revision.version) < OLDEST_SUPPORTED:
+    numbers = re.match(r"(\d+)\.(\d+)", revision.version or "")
+    if numbers and tuple(map(int, numbers.groups())) < OLDEST_SUPPORTED:
         return (
             f"openhands-sdk {revision.version} at {revision.path} is older than {oldest}, "
             f"the oldest that is supported: upgrade it"
@@ -73,10 +75,6 @@ def installed(name: str) -> str | None:
 def package_versions() -> dict[str, str]:
     """Versions of the packages whose drift breaks things."""
     return {name: found for name in PACKAGES if (found := installed(name))}
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
 
 
 def _checkout_of(file: Path) -> Path | None:
