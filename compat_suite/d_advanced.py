@@ -108,13 +108,7 @@ def test_a_persisted_conversation_goes_on_in_a_new_process(play: Play) -> None:
     require_end(transcript)
     _require_words(transcript, played.expected["word"])
     assert transcript.facts["persisted_files"], "nothing was persisted"
-    if leaking := transcript.facts["files_with_secrets"]:
-        raise Shortfall(
-            f"the SDK persisted a secret in {', '.join(leaking)}",
-            next_step="report it to the SDK's maintainers, and rotate the key",
-            kind=Kind.SDK_GAP,
-            blame=Blame.SDK,
-        )
+    _require_no_secrets(transcript.facts["files_with_secrets"])
 
 
 @pytest.mark.llm_gate("switch")
@@ -259,6 +253,39 @@ def test_the_second_model_answers_if_the_first_is_down(play: Play) -> None:
         raise Shortfall("the fallback answered without any text", next_step=READ_IT)
 
 
+@pytest.mark.llm_gate("server")
+def test_the_conversation_runs_through_the_agent_server(play: Play) -> None:
+    """Saved as a profile, started with it, switched to another one, restored after a restart."""
+    played = play("server")
+    transcript = played.transcript
+    facts = transcript.facts
+    _require_offered(transcript)
+    require_answer(transcript)
+    require_end(transcript)
+    calls = facts["calls_by_llm"]
+    if "two" not in facts["restored_llm"] or not calls.get(facts["restored_llm"]):
+        raise Shortfall(
+            f"after the restart the server uses {facts['restored_llm']!r}, not the profile that "
+            f"the conversation was switched to (answers by LLM: {calls})",
+            next_step="report it to the SDK's maintainers",
+            kind=Kind.SDK_GAP,
+            blame=Blame.SDK,
+        )
+    _require_words(transcript, played.expected["word"])
+    if not transcript.observations("terminal"):
+        raise Shortfall("the model told the word without running the command", next_step=READ_IT)
+    assert facts["key_enforced"], "the server answers requests without its key"
+    _require_no_secrets(facts["files_with_secrets"])
+
+
+def _require_offered(transcript: Transcript) -> None:
+    """End the check if the SDK in use lacks what the scenario needs."""
+    __tracebackhide__ = True
+    root = transcript.error.root if transcript.error else None
+    if root is not None and root.type.endswith(".UnsupportedBySdk"):
+        unsupported(f"this SDK does not offer {root.message}")
+
+
 def _require_stream(transcript: Transcript) -> None:
     """Fail unless the answers came as streams, in pieces, and to their ends."""
     __tracebackhide__ = True
@@ -298,6 +325,17 @@ def _require_words(transcript: Transcript, *words: str) -> None:
             f"the answer lacks {', '.join(missing)}; the model said: "
             f"{shorten(transcript.final_text) or 'nothing'}",
             next_step=READ_IT,
+        )
+
+
+def _require_no_secrets(files: list[str]) -> None:
+    __tracebackhide__ = True
+    if files:
+        raise Shortfall(
+            f"the SDK persisted a secret in {', '.join(files)}",
+            next_step="report it to the SDK's maintainers, and rotate the key",
+            kind=Kind.SDK_GAP,
+            blame=Blame.SDK,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import secrets
 import sys
@@ -15,6 +14,7 @@ from pytest_ohllm.model import ToolMode, Transcript
 from pytest_ohllm.sdk import mcp_server
 from pytest_ohllm.sdk.driver import Driver
 from pytest_ohllm.sdk.scene import Scene
+from pytest_ohllm.sdk.server import is_installed
 
 
 class NotClaimed(Exception):
@@ -191,11 +191,18 @@ def fallback(stage: Stage) -> Played:
 
 
 def server(stage: Stage) -> Played:
-    if importlib.util.find_spec("openhands.agent_server") is None:
+    if stage.claimed_only and not is_installed():
         raise NotClaimed(
-            "openhands-agent-server is not installed (pip install pytest-ohllm[server])"
+            "openhands-agent-server is not installed (pip install 'pytest-ohllm[server]')"
         )
-    raise NotClaimed("not built yet")
+    nonce = word()
+    scene = Scene(
+        (prompts.NONCE_TASK, prompts.RECALL_OUTPUT),
+        (prompts.NONCE_COMMAND,),
+        files={prompts.NONCE_FILE: f"{nonce}\n"},
+        tool_mode=stage.mode,
+    )
+    return Played({"server": stage.driver.through_server(scene)}, {"word": nonce})
 
 
 def _remembering(stage: Stage, how: Scene) -> Played:

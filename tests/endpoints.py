@@ -48,6 +48,10 @@ class Connection:
         """Write ``data`` at once."""
         self._sock.sendall(data)
 
+    def receive(self) -> bytes:
+        """What the client sends next."""
+        return self._sock.recv(65536)
+
     def wait(self, seconds: float) -> bool:
         """Do nothing for ``seconds``; whether anybody is still there afterwards."""
         until = time.monotonic() + seconds
@@ -174,19 +178,34 @@ def refusal(status: int, message: str, **fields: object) -> Play:
 
 def says(text: str) -> Play:
     """A working chat endpoint with one thing to say."""
+    return _completion({"content": text}, "stop")
+
+
+def commands(*lines: str) -> Play:
+    """A model that asks for these commands at once, in every turn, in the terminal."""
+    calls = [
+        {
+            "id": f"call_{number}",
+            "type": "function",
+            "function": {
+                "name": "terminal",
+                "arguments": json.dumps({"command": line, "security_risk": "LOW"}),
+            },
+        }
+        for number, line in enumerate(lines)
+    ]
+    return _completion({"content": None, "tool_calls": calls}, "tool_calls")
+
+
+def _completion(message: dict[str, object], reason: str) -> Play:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": reason}
     return answer(
         body={
             "id": "chatcmpl-1",
             "object": "chat.completion",
             "created": 1,
             "model": "some-model",
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": text},
-                    "finish_reason": "stop",
-                }
-            ],
+            "choices": [choice],
             "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
         }
     )

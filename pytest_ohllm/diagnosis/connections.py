@@ -147,7 +147,7 @@ def timed_out(s: Symptoms) -> Finding | None:
     return Finding(
         _OUTAGE,
         _ENDPOINT,
-        f"the endpoint {what} within {exchange.seconds:.0f} s",
+        f"the endpoint {what} within {exchange.seconds:.3g} s",
         "try again, or give it more time with --llm-timeout=SECONDS",
     )
 

@@ -15,29 +15,34 @@ from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
 
 _MONEY = re.compile(
-    r"insufficient[ _](?:quota|balance|funds|credit)|credit balance|billing|budget|"
+    r"insufficient[ _](?:quota|balance|funds|credit)|credit balance|billing|"
+    r"budget[ _](?:has been )?exceeded|(?:exceeded|over)[ _]?budget|"
     r"exceeded your current quota|payment required|used all available credits|spending limit|"
-    r"out of credits",
+    r"out of credits|(?:any|no|enough) credits|overdue|arrear",
     re.IGNORECASE,
 )
 _WINDOW = re.compile(r"per[ -](?:minute|min|hour|day|second)|\b[TR]P[MDS]\b|retry|try again", re.I)
 _VERIFY = re.compile(r"must be verified|verify (?:your )?organi[sz]ation", re.IGNORECASE)
 _REGION = re.compile(r"unsupported_country|region|country|territory", re.IGNORECASE)
 _MODEL = re.compile(
-    r"model[ _]not[ _]found|model .{0,120}(?:does not exist|not found|is not available)|"
-    r"(?:unknown|invalid|no such) model|not a valid model|try pulling it",
+    r"model[ _]not[ _]found|\bmodel\b.{0,120}(?:not exist|not found|is not available)|"
+    r"(?:unknown|invalid|no such) model|not a valid model|try pulling it|not_found_error model: ",
     re.IGNORECASE | re.DOTALL,
 )
 _TOOLS = re.compile(
-    r"(?:not|n't) support(?:ed)? (?:tools?|functions?)|tools? (?:use |calling )?(?:is|are) not "
-    r"support|enable-auto-tool-choice|tool-call-parser|no endpoints found that support tool",
+    r"(?:not|n't) support(?:ed)? (?:tools?|functions?)|"
+    r"(?:tools?|functions?)[`'\"]? (?:use |calling )?(?:is|are) not (?:support|enabled|available)|"
+    r"enable-auto-tool-choice|tool-call-parser|no endpoints found that support tool",
     re.IGNORECASE,
 )
 _CONTEXT = re.compile(
     r"context[ _](?:length|window|size)|maximum context|prompt is too long|too many tokens",
     re.IGNORECASE,
 )
-_FILTER = re.compile(r"content[ _](?:filter|policy|management)|flagged|safety", re.IGNORECASE)
+_FILTER = re.compile(
+    r"content[ _](?:filter|policy|management)|flagged|safety (?:system|filter|polic|reason)",
+    re.IGNORECASE,
+)
 
 
 def billing(s: Symptoms) -> Finding | None:
@@ -250,8 +255,9 @@ def _named_field(s: Symptoms) -> str | None:
     if isinstance(named, str) and (top := re.split(r"[.\[]", named)[0]) in request:
         return top
     quoted = set(re.findall(r"[`'\"]([a-z_]+)[`'\"]", s.text))
+    leading = set(re.findall(r"^([a-z_]+)(?=[.\[:])", s.text))
     plain = {name for name in request if "_" in name and name in s.text}
-    found = sorted((quoted | plain) & set(request) - {"messages", "model"})
+    found = sorted((quoted | leading | plain) & set(request) - {"messages", "model"})
     return found[0] if len(found) == 1 else None
 
 

@@ -21,6 +21,7 @@ from pytest_ohllm.sdk.client import answer, build_llm, capability, falling_back_
 from pytest_ohllm.sdk.conversation import Persistence, Production
 from pytest_ohllm.sdk.conversation import play as play_scene
 from pytest_ohllm.sdk.scene import Scene
+from pytest_ohllm.sdk.server import ServedScene, plain_settings
 from pytest_ohllm.sdk.take import Take
 from pytest_ohllm.wire.reachability import Unreachable
 from pytest_ohllm.wire.tape import Tape
@@ -163,6 +164,23 @@ class Driver:
 
         return self._play("converse", scene.tool_mode, play, None)
 
+    def through_server(self, scene: Scene) -> Transcript:
+        """Play a conversation through an openhands-agent-server process (see sdk.server).
+
+        Before the last turn, the profile is switched and the server is started again.
+        """
+
+        def play(take: Take) -> None:
+            llm = self._build(take, "ohllm-agent", scene.tool_mode, dict(scene.changes))
+            with _workspace(scene.files, None) as folder:
+                served = ServedScene(scene, folder, take.tape, take.facts)
+                try:
+                    served.play(plain_settings(llm), self._redact)
+                finally:
+                    take.sequel = served.transcript()
+
+        return self._play("server", scene.tool_mode, play, None)
+
     @contextmanager
     def recorded_llm(self) -> Iterator[Any]:
         """The profile's ``LLM`` for a test that drives the SDK itself, sealed and on tape."""
@@ -186,6 +204,7 @@ class Driver:
     def _build(
         self, take: Take, usage_id: str, mode: ToolMode | None, changes: dict[str, Any]
     ) -> Any:
+        began = time.monotonic()
         llm = build_llm(
             self.connection,
             usage_id=usage_id,
@@ -193,6 +212,7 @@ class Driver:
             tool_mode=mode,
             changes=changes,
         )
+        take.prepared(time.monotonic() - began)
         take.llms.append(llm)
         return llm
 
@@ -224,7 +244,8 @@ class Driver:
             self._publish(take.transcript(scenario, mode, error))
             raise
         finally:
-            self.left = max(0.0, self.left - (time.monotonic() - started))
+            spent = time.monotonic() - started - take.preparing
+            self.left = max(0.0, self.left - spent)
         transcript = take.transcript(scenario, mode, failure)
         self._publish(transcript)
         return transcript

@@ -81,12 +81,11 @@ class Censor:
             return tuple(self._clean(one, seen) for one in value)
         if type(value) is dict:
             return {self._clean(k, seen): self._clean(v, seen) for k, v in value.items()}
-        shown = type(value).__module__.startswith(_REPRESENTATIONS) and hasattr(value, "__dict__")
-        if shown and id(value) not in seen:
+        if type(value).__module__.startswith(_REPRESENTATIONS) and id(value) not in seen:
             seen.add(id(value))
-            for name, field in vars(value).items():
+            for name in _fields(value):
                 # Some are frozen dataclasses.
-                object.__setattr__(value, name, self._clean(field, seen))
+                object.__setattr__(value, name, self._clean(getattr(value, name), seen))
         return value
 
     def _clean_record(self, record: logging.LogRecord) -> bool:
@@ -96,3 +95,9 @@ class Censor:
             record.exc_text = self._redactor.text(formatter.formatException(record.exc_info))
             record.exc_info = None
         return True
+
+
+def _fields(value: object) -> list[str]:
+    """Names of the fields of an object of pytest's; some have slots, some a ``__dict__``."""
+    slots = [name for kind in type(value).__mro__ for name in vars(kind).get("__slots__", ())]
+    return [*getattr(value, "__dict__", ()), *(name for name in slots if hasattr(value, name))]

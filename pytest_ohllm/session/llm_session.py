@@ -48,6 +48,7 @@ class LlmSession:
         self.worker = hasattr(config, "workerinput")
         self.run: Run | None = None
         self.folder: RunFolder | None = None
+        self.leaks: list[tuple[str, str]] = []
         self._connections: dict[str, Connection] = {}
         self._drivers: dict[str, Driver] = {}
         self._simulators: list[Any] = []
@@ -78,7 +79,7 @@ class LlmSession:
         except ProfileError as error:
             raise pytest.UsageError(str(error)) from None
         sdk = revision.identify()
-        if problem := revision.too_old(sdk):
+        if problem := revision.too_old(sdk) or self._unsuitable():
             raise pytest.UsageError(problem)
         stages = wanted.stages(self.config.option.llm_stages)
         gates = wanted.gates(self.config.option.llm_gates)
@@ -114,6 +115,10 @@ class LlmSession:
         if report.failed and not any(k == "ohllm.profile" for k, _ in report.user_properties):
             self._foreign_failures += 1
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Count what cannot be collected: with --continue-on-collection-errors the rest runs."""
+        self._foreign_failures += report.failed
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Derive the run from what was left in its folder, and the exit status from the run."""
@@ -122,6 +127,7 @@ class LlmSession:
         self.folder.end(time.monotonic() - self._started)
         self.run = read_run(self.folder.path)
         self.folder.write_run(self.run)
+        self.leaks = self._redactor.scan_folder(self.folder.path)
         self.config.hook.pytest_ohllm_run_finished(run=self.run, folder=self.folder.path)
         ours = any(profile.checks for profile in self.run.profiles)
         if int(exitstatus) in (0, 1) and ours and not self._foreign_failures:
@@ -137,6 +143,15 @@ class LlmSession:
         if name == builtin.ADHOC and option.llm_model:
             return adhoc(option.llm_model, option.llm_base_url, option.llm_api_key_env)
         return load(name)
+
+    def _unsuitable(self) -> str | None:
+        """What is wrong with the way in which the tests would be distributed."""
+        if self.worker or getattr(self.config.option, "dist", "no") != "each":
+            return None
+        return (
+            "--dist=each would run each check, and pay for it, once on every worker: leave it out, "
+            "with -n each profile gets a worker"
+        )
 
     def _start_simulators(self) -> None:
         """Start the embedded provider for profiles that ask for it, where their tests run."""

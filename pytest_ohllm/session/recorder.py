@@ -106,7 +106,7 @@ class Recorder:
         if case is None:
             return (yield)
         attempt = self._attempt = _Attempt(item, case)
-        case.folder.start({"node": item.nodeid})
+        case.folder.start({"node": item.nodeid, "rerun": case.rerun})
         self._folder.event("started", profile=case.profile, stage=case.stage, check=case.check)
         if driver := self._drivers.get(case.profile):
             driver.left = driver.timeout
@@ -116,6 +116,7 @@ class Recorder:
             attempt.outcome = Outcome.INCONCLUSIVE
             attempt.diagnosis = _interrupted(error)
             self._finish(attempt)
+            self._report_interruption(attempt)
             raise
         finally:
             self._attempt = None
@@ -133,6 +134,20 @@ class Recorder:
             self._finish(attempt)
         self._describe(attempt, report)
         return report
+
+    def _report_interruption(self, attempt: _Attempt) -> None:
+        """Say how the check ended: pytest makes no report of what is interrupted.
+
+        JUnit would hold a test without name and outcome, which looks as if it had passed.
+        """
+        assert attempt.diagnosis is not None
+        item, said = attempt.item, attempt.diagnosis.summary
+        for report in (
+            pytest.TestReport(item.nodeid, item.location, {}, "failed", said, "call"),
+            pytest.TestReport(item.nodeid, item.location, {}, "passed", None, "teardown"),
+        ):
+            self._describe(attempt, report)
+            item.ihook.pytest_runtest_logreport(report=report)
 
     def _judge(self, attempt: _Attempt, call: pytest.CallInfo[None], report: Any) -> None:
         error = call.excinfo.value if call.excinfo else None

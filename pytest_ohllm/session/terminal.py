@@ -70,6 +70,11 @@ class Terminal:
         # Once more: what was redacted in the folder may have been taken apart by invisible
         # characters, which are not shown.
         reporter.write(self._redactor.text(text))
+        if leaks := self._session.leaks:
+            files = ", ".join(sorted({path for path, _ in leaks}))
+            reporter.write_line(
+                f"ohllm: secrets are left in the run folder, do not share it: {files}", red=True
+            )
 
 
 def _shown(path: os.PathLike[str]) -> str:

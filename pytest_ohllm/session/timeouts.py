@@ -30,6 +30,9 @@ class Timeouts:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> bool | None:
+        # Not at the top: it may be missing, but then nobody calls this.
+        import pytest_timeout  # type: ignore[import-untyped]
+
         usable = hasattr(signal, "SIGALRM")
         if CASE not in item.stash or not usable or not _in_main_thread():
             return None
@@ -37,6 +40,8 @@ class Timeouts:
 
         def alarm(_signal: int, _frame: FrameType | None) -> None:
             __tracebackhide__ = True
+            if not settings.disable_debugger_detection and pytest_timeout.is_debugging():
+                return
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             stacks = folder / "stacks.txt"
             stacks.touch(mode=0o600)

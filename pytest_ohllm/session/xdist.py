@@ -35,8 +35,6 @@ class Workers:
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        if config.getoption("dist") == "each":
-            return None
         return ProfileScheduling(config, log, self._session.names)
 
     @pytest.hookimpl(optionalhook=True)
@@ -52,8 +50,8 @@ class Workers:
         report.location = (report.location[0], None, crashitem.partition("::")[2])
         found = self._result_of(crashitem)
         if found is not None:
-            result, folder = found
-            report.user_properties = junit.properties(result, folder=folder)
+            result, folder, rerun = found
+            report.user_properties = junit.properties(result, folder=folder, rerun=rerun)
             self._gates.judge(result)
         self._crashed = report
 
@@ -75,8 +73,11 @@ class Workers:
         end.node = report.node  # type: ignore[attr-defined]
         self._session.config.hook.pytest_runtest_logreport(report=end)
 
-    def _result_of(self, crashitem: str) -> tuple[CheckResult, str] | None:
-        """The result of the check that was running, written where the worker had begun it."""
+    def _result_of(self, crashitem: str) -> tuple[CheckResult, str, str | None] | None:
+        """The result of the check that was running, written where the worker had begun it.
+
+        With it come its folder and the command that runs it again.
+        """
         folder = self._session.folder
         for started in folder.path.glob("profiles/*/*/*/started.json") if folder else ():
             about = json.loads(started.read_text(encoding="utf-8"))
@@ -86,7 +87,7 @@ class Workers:
             check = folder.check_folder(about["profile"], Stage(about["stage"]), about["id"])
             result = _crash(crashitem, about)
             check.finish(result)
-            return result, folder.relative(check)
+            return result, folder.relative(check), about.get("rerun")
         return None
 
 

@@ -11,70 +11,30 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pytest_ohllm.simulator.journal import Journal
-from pytest_ohllm.simulator.protocols import CODECS
-from pytest_ohllm.simulator.protocols.codec import Codec
 from pytest_ohllm.simulator.provider import MAX_BODY_BYTES, Provider
-from pytest_ohllm.simulator.response import Call, Response, Step, Wait
+from pytest_ohllm.simulator.response import Call, Response, Wait
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def application(provider: Provider, journal: Journal) -> Starlette:
-    """The routes of every protocol, and a realistic error for every other path."""
-    front = _Front(provider, journal)
-    routes = []
-    for codec in CODECS:
-        routes.append(front.conversation(codec))
-        routes += [front.catalogue(codec, path) for path in codec.catalogues]
-    return Starlette(routes=[*routes, front.anything_else()])
+    """One route for everything: the provider knows its paths."""
 
-
-class _Front:
-    """Makes the routes; each reads the whole request before the provider sees it."""
-
-    def __init__(self, provider: Provider, journal: Journal) -> None:
-        self._provider = provider
-        self._journal = journal
-
-    def conversation(self, codec: Codec) -> Route:
-        async def endpoint(request: Request) -> HttpResponse:
-            call = await _read(request)
-            if call is None:
-                return self._play(_head(request), self._provider.too_large())
-            if request.method != "POST":
-                return self._play(call, self._provider.astray(call, known_path=True))
-            return self._play(call, self._provider.converse(codec, call))
-
-        return Route(codec.path, endpoint, methods=_METHODS)
-
-    def catalogue(self, codec: Codec, path: str) -> Route:
-        async def endpoint(request: Request) -> HttpResponse:
-            call = _head(request)
-            if request.method != "GET":
-                return self._play(call, self._provider.astray(call, known_path=True))
-            return self._play(call, self._provider.catalogue(codec, call))
-
-        return Route(path, endpoint, methods=_METHODS)
-
-    def anything_else(self) -> Route:
-        async def endpoint(request: Request) -> HttpResponse:
-            call = await _read(request)
-            if call is None:
-                return self._play(_head(request), self._provider.too_large())
-            return self._play(call, self._provider.astray(call))
-
-        return Route("/{path:path}", endpoint, methods=_METHODS)
-
-    def _play(self, call: Call, response: Response) -> HttpResponse:
+    async def endpoint(request: Request) -> HttpResponse:
+        call = await _read(request)
+        head = _head(request) if call is None else call
+        response = provider.too_large() if call is None else provider.handle(call)
         # Recorded first: a client that has its answer finds the entry.
-        self._journal.record(call, self._provider.personality.name, response.status)
+        journal.record(head, provider.personality.name, response.status)
         return _Playback(response)
+
+    return Starlette(routes=[Route("/{path:path}", endpoint, methods=_METHODS)])
 
 
 def _head(request: Request, body: bytes = b"") -> Call:
     return Call(
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],
         headers={name.lower(): value for name, value in request.headers.items()},
         body=body,
         query=request.url.query,
@@ -111,38 +71,33 @@ class _Playback(HttpResponse):
 
     async def _play(self, send: Send, gone: asyncio.Task[None]) -> None:
         plan = self._plan
-        steps = plan.steps
-        started = False
-        # A body that is known as a whole gets its length, as servers do; others go out in chunks.
-        whole = steps if isinstance(steps, tuple) and _is_whole(steps) else None
-        if plan.status is not None and whole is not None:
-            length = sum(len(step) for step in whole if isinstance(step, bytes))
-            await send(_start(plan, {"content-length": str(length)}))
-            started = True
-        for step in steps:
+        start: dict[str, object] | None = _start(plan)
+        for step in plan.steps:
             if isinstance(step, Wait):
                 seconds = None if step.seconds == float("inf") else step.seconds
                 await asyncio.wait({gone}, timeout=seconds)
             elif plan.status is not None:
-                if not started:
-                    await send(_start(plan, {}))
-                    started = True
+                if start is not None:
+                    await send(start)
+                    start = None
                 await send({"type": "http.response.body", "body": step, "more_body": True})
             if gone.done():
                 return
         if plan.status is None or not plan.complete:
             return  # without an end of the body the server drops the connection
-        if not started:
-            await send(_start(plan, {}))
+        if start is not None:
+            await send(start)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _is_whole(steps: tuple[Step, ...]) -> bool:
-    return len(steps) <= 1 and not any(isinstance(step, Wait) for step in steps)
-
-
-def _start(plan: Response, headers: dict[str, str]) -> dict[str, object]:
-    merged = {"content-type": plan.content_type, **headers, **plan.headers}
+def _start(plan: Response) -> dict[str, object]:
+    """The head: a body that is known as a whole gets its length, others go out in chunks."""
+    headers = {"content-type": plan.content_type}
+    if isinstance(plan.steps, tuple):
+        writes = [step for step in plan.steps if isinstance(step, bytes)]
+        if len(writes) <= 1:
+            headers["content-length"] = str(sum(map(len, writes)))
+    merged = {**headers, **plan.headers}
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in merged.items()]
     return {"type": "http.response.start", "status": plan.status, "headers": raw}
 

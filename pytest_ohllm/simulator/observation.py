@@ -11,6 +11,8 @@ _FOOTER = re.compile(
     r"\[(?:The command|Command|Current working directory|Python interpreter|Shell)\b.*\]"
 )
 
+_HEADER = re.compile(r"\[(?:Below is the output|Previous command outputs are truncated)\b.*\]")
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -28,6 +30,13 @@ class Observation:
             return f"{subject} finished with exit code {self.exit_code} and printed nothing."
         return f"{subject} finished with exit code {self.exit_code}. Its output was:\n{self.output}"
 
+    def ends(self, command: str | None) -> str:
+        """The first and the last line, where only those are asked for."""
+        lines = self.output.split("\n")
+        subject = f"`{command}`" if command else "The tool"
+        code = "" if self.exit_code is None else f" and finished with exit code {self.exit_code}"
+        return f"{subject} ran{code}.\nThe first line is: {lines[0]}\nThe last line is: {lines[-1]}"
+
 
 def read(text: str) -> Observation:
     """Read a tool result as the terminal tool writes it; other text passes as plain output."""
@@ -36,4 +45,6 @@ def read(text: str) -> Observation:
     lines = plain.split("\n")
     while lines and (not lines[-1].strip() or _FOOTER.fullmatch(lines[-1].strip())):
         lines.pop()
+    while lines and _HEADER.fullmatch(lines[0].strip()):
+        del lines[0]
     return Observation("\n".join(lines).strip("\n"), int(codes[-1]) if codes else None)

@@ -60,13 +60,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP request as it arrived; header names are in lower case."""
+    """One HTTP request as it arrived; header names are in lower case.
+
+    ``mount`` is the part of the path that was replaced, on a server with paths of its own.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
     query: str = ""
+    mount: str = ""
 
 
 def json_bytes(document: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from pytest_ohllm.simulator.server import Simulator
+from pytest_ohllm.simulator.server import Latency, Simulator
 
 
 def serve(
@@ -15,15 +15,18 @@ def serve(
     seed: int = 0,
     api_key: str | None = None,
     say: Callable[[str], object] = print,
+    latency: Latency | None = None,
 ) -> None:
     """Serve until Ctrl-C; ``say`` gets the lines that tell a client how to connect.
 
     Raises ``UnknownPersonality`` and ``CannotListen``, whose messages are fit to be shown.
     """
-    with Simulator(personality, seed=seed, host=host, port=port, api_key=api_key) as simulator:
+    with Simulator(
+        personality, seed=seed, host=host, port=port, api_key=api_key, latency=latency
+    ) as simulator:
         say(f"{simulator.personality.name}: {simulator.personality.description}")
         say(f"base URL  {simulator.base_url}")
-        say(f"model     openai/{simulator.model}")
+        say(f"model     {simulator.personality.model_string}")
         # A key that the user chose is not repeated on a screen; one made here is needed there.
         say(f"API key   {simulator.api_key if api_key is None else '(the one given)'}")
         say("Ctrl-C stops it.")

@@ -9,10 +9,11 @@ from typing import Self
 from pytest_ohllm.simulator import personalities
 from pytest_ohllm.simulator.application import application
 from pytest_ohllm.simulator.journal import Journal
+from pytest_ohllm.simulator.latency import Latency
 from pytest_ohllm.simulator.listener import CannotListen, Listener
 from pytest_ohllm.simulator.provider import Provider
 
-__all__ = ["CannotListen", "Simulator"]
+__all__ = ["CannotListen", "Latency", "Simulator"]
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
@@ -20,9 +21,10 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 class Simulator:
     """A provider with one personality, such as ``parrot`` or ``no-native-tools+chatty``.
 
-    Replies depend on the request and ``seed`` alone. ``api_key`` is what clients must present; by
-    default it is random. Raises ``UnknownPersonality``, or ``ValueError`` for a key that no header
-    can carry; ``start`` raises ``CannotListen``.
+    Replies depend on the request and ``seed`` alone, and on the number of the conversation where a
+    quirk has an occasion (``error-500@2``). ``latency`` is the model's pace. ``api_key`` is what
+    clients must present; by default it is random. Raises ``UnknownPersonality``, or ``ValueError``
+    for a key that no header can carry; ``start`` raises ``CannotListen``.
     """
 
     def __init__(
@@ -33,15 +35,16 @@ class Simulator:
         host: str = "127.0.0.1",
         port: int = 0,
         api_key: str | None = None,
+        latency: Latency | None = None,
     ) -> None:
         self.personality = personalities.get(personality)
-        self.model = f"sim-{self.personality.name}"
+        self.model = self.personality.model
         self.api_key = f"sk-sim-{secrets.token_urlsafe(24)}" if api_key is None else api_key
         if not _PRINTABLE.fullmatch(self.api_key):
             raise ValueError("the simulator's key must be printable ASCII without blanks")
         self.journal = Journal(self.api_key)
         self._host = host
-        provider = Provider(self.personality, self.model, seed, self.api_key)
+        provider = Provider(self.personality, self.model, seed, self.api_key, latency)
         self._listener = Listener(application(provider, self.journal), host, port)
         self._running = False
 
@@ -66,11 +69,16 @@ class Simulator:
 
     @property
     def base_url(self) -> str:
-        """What OpenAI clients take as base URL, such as ``http://127.0.0.1:4711/v1``."""
+        """The ``base_url`` of a profile: ``http://127.0.0.1:4711`` and the protocol's own path."""
+        return self.origin + self.personality.path
+
+    @property
+    def origin(self) -> str:
+        """The address without any path, for clients that add it themselves."""
         if not self._running:
             raise RuntimeError("the simulator has no address before start()")
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._listener.port}/v1"
+        return f"http://{host}:{self._listener.port}"
 
     def __repr__(self) -> str:
         state = self.base_url if self._running else "stopped"

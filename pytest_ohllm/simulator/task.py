@@ -1,10 +1,14 @@
-"""What a prompt asks for: commands to run, or words to say. Read generically."""
+"""What a prompt asks for: commands to run, a tool to call, or words to say. Read generically."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, Literal
+
+from pytest_ohllm.simulator.turn import ToolCall
 
 _SPAN = re.compile(r"```[a-z]*\n(.+?)\n?```|(`+)(.+?)\2", re.DOTALL)
 _QUOTED = re.compile(r"(?<!\w)(?:'([^'\n]+)'|\"([^\"\n]+)\"|“([^”\n]+)”)(?!\w)")
@@ -36,29 +40,64 @@ _NUDGE = re.compile(
     r"you've called `\S+` with the same arguments)",
     re.IGNORECASE,
 )
+_AT_ONCE = re.compile(r"\bin parallel\b|\bat once\b|\bin one response\b", re.IGNORECASE)
+_FALL_BACK = re.compile(r"\bif (?:that|it|this|the first)\b[^.`\n]*\bfails\b", re.IGNORECASE)
+_ENDS = re.compile(r"\bfirst and (?:the )?last line", re.IGNORECASE)
+_NAMED_CALL = re.compile(
+    r"\bcall the tool `([^`\n]+)`.*?```json\n(.+?)\n```", re.IGNORECASE | re.DOTALL
+)
+
+Way = Literal["one after the other", "at once", "until one succeeds"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A prompt, read: the commands it wants run, in order, and the words it wants said."""
+    """A prompt, read: the commands it wants run, in which way, and the words it wants said.
+
+    ``call`` is a tool that it wants called with given arguments; ``ends`` tells that of an output
+    only the first and the last line are asked for.
+    """
 
     text: str
     commands: tuple[str, ...]
     words: str
+    way: Way = "one after the other"
+    ends: bool = False
+    call: ToolCall | None = None
 
 
 def read(text: str, tool_names: Collection[str] = ()) -> Task:
     """Read one prompt. Words in backticks that name a tool are not commands."""
     if title := _TITLE.match(text):
         return Task(text, (), _title(text, int(title.group(1) or 50)))
+    if call := _named_call(text):
+        return Task(text, (), _words(text), call=call)
     spans = [m for m in _SPAN.finditer(text) if _content(m) not in tool_names]
     commands = _commands(text, spans) if _RUN.search(_SPAN.sub(" ", text)) else ()
-    return Task(text, commands, _words(text))
+    return Task(text, commands, _words(text), _way(text), _ENDS.search(text) is not None)
 
 
 def is_nudge(text: str) -> bool:
     """Whether a user's message only tells the agent to go on with the task that it already has."""
     return _NUDGE.match(text) is not None
+
+
+def _way(text: str) -> Way:
+    if _FALL_BACK.search(text):
+        return "until one succeeds"
+    return "at once" if _AT_ONCE.search(text) else "one after the other"
+
+
+def _named_call(text: str) -> ToolCall | None:
+    """The call of a tool whose arguments the prompt gives as a JSON object."""
+    found = _NAMED_CALL.search(text)
+    if found is None:
+        return None
+    try:
+        arguments: Any = json.loads(found.group(2))
+    except ValueError:
+        return None
+    return ToolCall(found.group(1), arguments) if isinstance(arguments, dict) else None
 
 
 def _content(span: re.Match[str]) -> str:

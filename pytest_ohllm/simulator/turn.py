@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
-Finish = Literal["stop", "tool_calls", "length"]
+Finish = Literal["stop", "tool_calls", "length", "content_filter"]
+
+PICTURE_TOKENS = 258
+"""What one picture adds to the prompt, whatever its size."""
+
+_CACHE_MINIMUM = 1024  # shorter prefixes are not cached; longer ones in blocks of _CACHE_BLOCK
+_CACHE_BLOCK = 128
 
 
 @dataclass(frozen=True)
@@ -32,21 +38,46 @@ class Tool:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call of a tool. An ``id`` of ``None`` is filled in before the reply leaves."""
+    """One call of a tool. An ``id`` of ``None`` is filled in before the reply leaves.
+
+    ``raw`` is what stands on the wire in place of the arguments' JSON, for models that get it
+    wrong; protocols whose arguments are no text cannot show it.
+    """
 
     name: str
     arguments: Mapping[str, Any]
     id: str | None = None
+    raw: str | None = None
+
+    @property
+    def json(self) -> str:
+        """The arguments as the model wrote them."""
+        return json.dumps(dict(self.arguments)) if self.raw is None else self.raw
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in a message: its bytes, or only the address at which they would be."""
+
+    data: bytes = b""
+    url: str = ""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message of the history; the content's text parts are joined with line ends."""
+    """One message of the history; the content's text parts are joined with line ends.
+
+    ``reasoning`` is what the client sent back of the model's thoughts, and ``seal`` the signature
+    or encrypted form that came with it.
+    """
 
     role: Role
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     call_id: str | None = None
+    pictures: tuple[Picture, ...] = ()
+    reasoning: str = ""
+    seal: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +85,7 @@ class Turn:
     """One request: the conversation so far and what the model may do next.
 
     ``fields`` is the request as it was parsed, for the protocol's own options and for quirks that
-    reject a field by name.
+    reject a field by name. ``reasons`` tells whether the request asks for thoughts to be shown.
     """
 
     model: str
@@ -65,11 +96,13 @@ class Turn:
     max_tokens: int | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     prompt_based: bool = False
+    reasons: bool = False
+    protocol: str = "chat"
 
     def digest(self, seed: int) -> str:
         """64 hex digits that depend on the seed and on what is said, not on ids or options."""
         said = [
-            [m.role, m.text, [[c.name, dict(c.arguments)] for c in m.tool_calls]]
+            [m.role, m.text, [[c.name, dict(c.arguments)] for c in m.tool_calls], len(m.pictures)]
             for m in self.messages
         ]
         text = json.dumps([seed, self.model, said, [t.name for t in self.tools]], default=str)
@@ -78,19 +111,27 @@ class Turn:
     @property
     def prompt_tokens(self) -> int:
         """Roughly what a tokenizer would count: four bytes a token, and four tokens a message."""
-        text = sum(_weight(m.text) + sum(map(_call_weight, m.tool_calls)) for m in self.messages)
-        tools = sum(
-            _weight(t.name + t.description + json.dumps(t.schema, default=str)) for t in self.tools
-        )
-        return 3 + 4 * len(self.messages) + text + tools
+        return 3 + sum(map(_message_weight, self.messages)) + _tools_weight(self.tools)
+
+    @property
+    def cached_tokens(self) -> int:
+        """Tokens of the part that the request before this one must have had as well."""
+        last = max((i for i, m in enumerate(self.messages) if m.role == "assistant"), default=0)
+        if not last:
+            return 0
+        prefix = sum(map(_message_weight, self.messages[:last])) + _tools_weight(self.tools)
+        return prefix // _CACHE_BLOCK * _CACHE_BLOCK if prefix >= _CACHE_MINIMUM else 0
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that the reply is billed for."""
+    """Tokens that the reply is billed for; ``cached`` are among the prompt's, ``reasoning`` among
+    the completion's."""
 
     prompt: int
     completion: int
+    cached: int = 0
+    reasoning: int = 0
 
     @property
     def total(self) -> int:
@@ -107,12 +148,21 @@ class Reply:
     tool_calls: tuple[ToolCall, ...] = ()
     finish: Finish = "stop"
     usage: Usage = Usage(0, 0)
+    refusal: str = ""
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """The size of the thoughts by the same measure as ``Turn.prompt_tokens``."""
+        return _weight(self.reasoning)
 
     @property
     def completion_tokens(self) -> int:
         """The reply's size by the same measure as ``Turn.prompt_tokens``."""
         return (
-            _weight(self.text) + _weight(self.reasoning) + sum(map(_call_weight, self.tool_calls))
+            _weight(self.text)
+            + _weight(self.refusal)
+            + self.reasoning_tokens
+            + sum(map(_call_weight, self.tool_calls))
         )
 
 
@@ -132,3 +182,13 @@ def _weight(text: str) -> int:
 
 def _call_weight(call: ToolCall) -> int:
     return 4 + _weight(call.name + json.dumps(dict(call.arguments), default=str))
+
+
+def _message_weight(message: Message) -> int:
+    calls = sum(map(_call_weight, message.tool_calls))
+    pictures = PICTURE_TOKENS * len(message.pictures)
+    return 4 + _weight(message.text) + _weight(message.reasoning) + calls + pictures
+
+
+def _tools_weight(tools: Iterable[Tool]) -> int:
+    return sum(_weight(t.name + t.description + json.dumps(t.schema, default=str)) for t in tools)

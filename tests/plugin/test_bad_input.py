@@ -44,7 +44,7 @@ class Gate:
         self.compat = compat
 
     def run(self, base_url: str | None, *options: str, model: str = "openai/some-model") -> Result:
-        arguments = [f"--llm-model={model}", "--llm-api-key-env=FAKE_KEY", "--llm-timeout=2"]
+        arguments = [f"--llm-model={model}", "--llm-api-key-env=FAKE_KEY"]
         if base_url is not None:
             arguments.append(f"--llm-base-url={base_url}")
         return self.compat(*arguments, *options)
@@ -311,7 +311,7 @@ SLOW = {
 def test_an_endpoint_that_never_comes_to_an_end_is_left(gate: Gate, name: str) -> None:
     started = time.monotonic()
     with Endpoint(SLOW[name]) as endpoint:
-        result = gate.run(endpoint.base_url)
+        result = gate.run(endpoint.base_url, "--llm-timeout=2")
     seconds = time.monotonic() - started
 
     diagnosis = gate.diagnosis(result)
@@ -319,8 +319,9 @@ def test_an_endpoint_that_never_comes_to_an_end_is_left(gate: Gate, name: str) -
     assert "answer" in diagnosis.summary
     assert "--llm-timeout" in diagnosis.next_step
     assert _named(diagnosis, endpoint)
-    assert 1.5 < first(result).seconds < 3
-    assert seconds < 5
+    assert "within 2" in diagnosis.summary or "within 1.9" in diagnosis.summary
+    assert 1.9 < first(result).seconds < 6  # the SDK's own part takes long on a busy machine
+    assert seconds < 8
 
 
 def _named(diagnosis: Diagnosis, endpoint: Endpoint) -> bool:

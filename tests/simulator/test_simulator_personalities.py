@@ -11,6 +11,7 @@ import pytest
 
 from pytest_ohllm import model
 from pytest_ohllm.simulator import personalities
+from pytest_ohllm.simulator.personalities.declaration import GATES
 
 Connect = Callable[..., Any]
 
@@ -24,13 +25,15 @@ def test_expectations_use_the_words_of_the_model(name: str) -> None:
     verdict = model.Verdict(personality.verdict)
     assert personality.stage is None or model.Stage(personality.stage)
     assert (personality.kind is None) == (personality.stage is None)
-    assert personality.healthy == (personality.stage is None)
+    assert personality.healthy == (personality.stage in (None, "D"))
+    assert (personality.gate is None) == (personality.stage != "D")
+    assert personality.gate is None or personality.gate in GATES
     assert personality.description
     if personality.healthy:
         assert verdict in (model.Verdict.WORKS, model.Verdict.WORKS_WITH_SETTINGS)
-    if verdict is model.Verdict.INCONCLUSIVE:
-        assert personality.kind is not None
-        assert model.Kind(personality.kind).inconclusive
+    if personality.kind is not None:
+        kind = model.Kind(personality.kind)
+        assert (verdict is model.Verdict.INCONCLUSIVE) <= kind.inconclusive
 
 
 def test_listing_personalities_imports_no_web_server_and_no_pydantic() -> None:

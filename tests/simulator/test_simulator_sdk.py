@@ -77,15 +77,15 @@ class Driver:
     def llm(self, **settings: Any) -> Any:
         from pydantic import SecretStr
 
-        return self.sdk.LLM(
-            model=f"openai/{self.simulator.model}",
-            api_key=SecretStr(self.simulator.api_key),
-            base_url=self.simulator.base_url,
-            usage_id="test",
-            num_retries=0,
-            timeout=10,
-            **settings,
-        )
+        about = {
+            "model": self.simulator.personality.model_string,
+            "api_key": SecretStr(self.simulator.api_key),
+            "base_url": self.simulator.base_url,
+            "usage_id": "test",
+            "num_retries": 0,
+            "timeout": 10,
+        }
+        return self.sdk.LLM(**about | settings)
 
     def say(self, prompt: str, **settings: Any) -> str:
         """The text of one answer, as stage A asks for it."""

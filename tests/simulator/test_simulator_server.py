@@ -23,7 +23,7 @@ def _post(simulator: Simulator, timeout: float = 5) -> httpx.Response:
     return httpx.post(
         f"{simulator.base_url}/chat/completions",
         headers={"Authorization": f"Bearer {simulator.api_key}"},
-        json={"model": "m", "messages": [{"role": "user", "content": "Say hello."}]},
+        json={"model": simulator.model, "messages": [{"role": "user", "content": "Say hello."}]},
         timeout=timeout,
     )
 

@@ -1,15 +1,21 @@
-"""The registry of personalities. Importing it costs milliseconds: no web server, no pydantic."""
+"""The registry of personalities. Importing it costs milliseconds: no web server, no pydantic.
+
+``a+b`` has the quirks of both. ``a@3`` shows its quirk in the third conversation only, ``a%30`` in
+30 of 100, chosen by the simulator's seed; what the suite must conclude then is that of ``a`` if the
+conversation was one that the suite judges. The three combine: ``anthropic+error-500@2``.
+"""
 
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass, replace
 
-from pytest_ohllm.simulator.personalities import gateways, models, providers
-from pytest_ohllm.simulator.personalities.declaration import Personality, compose
+from pytest_ohllm.simulator.personalities import gateways, healthy, models, providers
+from pytest_ohllm.simulator.personalities.declaration import Personality, compose, split
 
-_BY_NAME = {
+_BY_NAME: dict[str, Personality] = {
     personality.name: personality
-    for family in (models, providers, gateways)
+    for family in (healthy, models, providers, gateways)
     for personality in family.PERSONALITIES
 }
 
@@ -29,18 +35,55 @@ class UnknownPersonality(ValueError):
         super().__init__(f"unknown simulator personality {name!r}; {hint}")
 
 
+@dataclass(frozen=True)
+class Row:
+    """One line of the table of personalities."""
+
+    name: str
+    protocol: str
+    description: str
+    healthy: bool
+    verdict: str
+    stage: str | None
+    gate: str | None
+    kind: str | None
+
+
 def names() -> tuple[str, ...]:
     """Every personality's name, the healthy ``default`` first."""
     return tuple(_BY_NAME)
 
 
+def table() -> list[Row]:
+    """Every personality with what the suite must conclude of it, in the order of ``names``."""
+    return [
+        Row(p.name, p.protocol, p.description, p.healthy, p.verdict, p.stage, p.gate, p.kind)
+        for p in _BY_NAME.values()
+    ]
+
+
 def get(name: str) -> Personality:
-    """The personality of that name; ``a+b`` has the quirks of both.
+    """The personality of that name, a combination, or one with an occasion.
 
     Raises ``UnknownPersonality``.
     """
-    parts = list(dict.fromkeys(name.split("+")))
-    for part in parts:
-        if part not in _BY_NAME:
-            raise UnknownPersonality(part)
-    return compose([_BY_NAME[part] for part in parts])
+    personality = compose([_part(part) for part in dict.fromkeys(name.split("+"))])
+    return replace(
+        personality, settings={**personality.settings, "model": personality.model_string}
+    )
+
+
+def _part(name: str) -> Personality:
+    known, occasion = split(name)
+    if known not in _BY_NAME:
+        raise UnknownPersonality(known)
+    personality = _BY_NAME[known]
+    if occasion is None:
+        return personality
+    when = f"conversation {occasion.nth} only" if occasion.nth else f"{occasion.percent:g} % of all"
+    return replace(
+        personality,
+        name=name,
+        description=f"{personality.description} ({when})",
+        occasion=occasion,
+    )

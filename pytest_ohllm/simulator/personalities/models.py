@@ -77,12 +77,6 @@ def _loops(turn: Turn, reply: Reply) -> Reply:
 
 PERSONALITIES = (
     Personality(
-        "default",
-        "a competent model on a correct endpoint",
-        healthy=True,
-        verdict="WORKS",
-    ),
-    Personality(
         "finish-tool",
         "competent, and ends with the finish tool in place of plain text",
         healthy=True,

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from pytest_ohllm.simulator.protocols import chat_request
-from pytest_ohllm.simulator.protocols.codec import pieces
-from pytest_ohllm.simulator.response import Call, Refusal, json_bytes
+from pytest_ohllm.simulator.protocols import chat_request, openai_errors
+from pytest_ohllm.simulator.protocols.codec import bearer, frame, pieces
+from pytest_ohllm.simulator.response import SSE, Call, Refusal
 from pytest_ohllm.simulator.turn import Answer, ToolCall, Turn, Usage
 
 _CATALOGUE_CREATED = 1_767_225_600
-
-
-def _models(model: str) -> dict[str, Any]:
-    entry = {
-        "id": model,
-        "object": "model",
-        "created": _CATALOGUE_CREATED,
-        "owned_by": "pytest-ohllm",
-    }
-    return {"object": "list", "data": [entry]}
 
 
 class ChatCompletions:
     """The codec of ``POST /v1/chat/completions``."""
 
     name = "chat"
-    path = "/v1/chat/completions"
-    catalogues: Mapping[str, Callable[[str], dict[str, Any]]] = {"/v1/models": _models}
+    stream_type = SSE
+    key_optional = False
+
+    def serves(self, path: str) -> bool:
+        """OpenAI's path."""
+        return path == "/v1/chat/completions"
+
+    def catalogue(self, call: Call, model: str) -> dict[str, Any] | None:
+        """OpenAI's list of models, the same of one model, and the LiteLLM proxy's."""
+        entry = {
+            "id": model,
+            "object": "model",
+            "created": _CATALOGUE_CREATED,
+            "owned_by": "pytest-ohllm",
+        }
+        match call.path:
+            case "/v1/models":
+                return {"object": "list", "data": [entry]}
+            case "/v1/model/info" | "/model/info":
+                return {"data": [_proxy_entry(model)]}
+        return entry if call.path == f"/v1/models/{model}" else None
 
     def key(self, call: Call) -> str | None:
         """The bearer token."""
-        scheme, _, key = call.headers.get("authorization", "").partition(" ")
-        return key.strip() or None if scheme.lower() == "bearer" else None
+        return bearer(call)
 
     def read(self, call: Call) -> Turn:
         """Parse the JSON body; raises ``Refused``."""
@@ -46,8 +53,10 @@ class ChatCompletions:
         message: dict[str, Any] = {
             "role": "assistant",
             "content": None if reply.tool_calls and not reply.text else reply.text,
-            "refusal": None,
+            "refusal": reply.refusal or None,
         }
+        if reply.refusal:
+            message["content"] = None
         if reply.reasoning:
             message["reasoning_content"] = reply.reasoning
         if reply.tool_calls:
@@ -73,34 +82,24 @@ class ChatCompletions:
         tail = {"usage": None} if with_usage else {}
         for delta in _deltas(answer):
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
-            yield _frame({**envelope, "choices": [choice], **tail})
+            yield frame({**envelope, "choices": [choice], **tail})
         choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": answer.reply.finish}
-        yield _frame({**envelope, "choices": [choice], **tail})
+        yield frame({**envelope, "choices": [choice], **tail})
         if with_usage:
-            yield _frame({**envelope, "choices": [], "usage": _usage(answer.reply.usage)})
+            yield frame({**envelope, "choices": [], "usage": _usage(answer.reply.usage)})
         yield b"data: [DONE]\n\n"
 
     def error(self, refusal: Refusal) -> dict[str, Any]:
         """OpenAI's error document."""
-        return {
-            "error": {
-                "message": refusal.message,
-                "type": refusal.type,
-                "param": refusal.param,
-                "code": refusal.code,
-            }
-        }
+        return openai_errors.document(refusal)
 
     def unauthorized(self, key: str | None) -> Refusal:
         """OpenAI's 401 in its two wordings."""
-        if key is None:
-            return Refusal(
-                401,
-                "You didn't provide an API key. You need to provide your API key in an "
-                "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
-            )
-        shown = f"{key[:3]}{'*' * 12}{key[-4:]}" if len(key) > 20 else "*" * len(key)
-        return Refusal(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
+        return openai_errors.unauthorized(key)
+
+    def unknown_model(self, model: str) -> Refusal:
+        """OpenAI's 404."""
+        return openai_errors.unknown_model(model)
 
 
 def _deltas(answer: Answer) -> Iterator[dict[str, Any]]:
@@ -110,6 +109,8 @@ def _deltas(answer: Answer) -> Iterator[dict[str, Any]]:
         yield {"reasoning_content": piece}
     for piece in pieces(reply.text):
         yield {"content": piece}
+    for piece in pieces(reply.refusal):
+        yield {"refusal": piece}
     for index, call in enumerate(reply.tool_calls):
         whole = _call(call)
         arguments = whole["function"]["arguments"]
@@ -130,11 +131,10 @@ def _envelope(answer: Answer, kind: str) -> dict[str, Any]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    arguments = json.dumps(dict(call.arguments))
     return {
         "id": call.id,
         "type": "function",
-        "function": {"name": call.name, "arguments": arguments},
+        "function": {"name": call.name, "arguments": call.json},
     }
 
 
@@ -143,10 +143,26 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
         "total_tokens": usage.total,
-        "prompt_tokens_details": {"cached_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": usage.cached},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     }
 
 
-def _frame(document: dict[str, Any]) -> bytes:
-    return b"data: " + json_bytes(document) + b"\n\n"
+def _proxy_entry(model: str) -> dict[str, Any]:
+    """What a LiteLLM proxy tells of a model that it forwards to."""
+    return {
+        "model_name": model,
+        "litellm_params": {"model": f"openai/{model}"},
+        "model_info": {
+            "id": model,
+            "db_model": False,
+            "key": model,
+            "mode": "chat",
+            "max_tokens": 8192,
+            "max_input_tokens": 128_000,
+            "max_output_tokens": 8192,
+            "litellm_provider": "openai",
+            "supports_function_calling": True,
+            "supports_vision": True,
+        },
+    }

@@ -279,6 +279,22 @@ class TestTheDeadline:
         assert time.monotonic() - started < 1
         assert endpoint.connections == 1, "the connection was not used again"
 
+    def test_holds_on_a_connection_that_was_opened_before_any_tape(self) -> None:
+        def play(connection: Connection) -> None:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            connection.receive()
+            drips(head(Content_Length=10**6), b" ", every=0.05)(connection)
+
+        with Endpoint(play) as endpoint, httpx.Client() as client:
+            assert client.get(endpoint.base_url).json() == {}
+            started = time.monotonic()
+            tape = Tape(deadline=time.monotonic() + 0.3)
+            with tape.recording(), pytest.raises(httpx.ReadTimeout):
+                client.get(endpoint.base_url, timeout=10)
+
+        assert time.monotonic() - started < 1
+        assert endpoint.connections == 1, "the connection was not used again"
+
     def test_shortens_a_client_s_own_limit_and_never_lengthens_it(self) -> None:
         tape = Tape(deadline=time.monotonic() + 30)
         started = time.monotonic()
@@ -294,9 +310,9 @@ class TestTheDeadline:
     def test_that_has_passed_lets_nothing_through(self) -> None:
         tape = Tape(deadline=time.monotonic() - 1)
         with (
-            Endpoint(says("hello")) as endpoint,
+            Endpoint(hangs()) as endpoint,
             tape.recording(),
-            pytest.raises(httpx.TimeoutException),
+            pytest.raises(httpx.ReadTimeout),
         ):
             ask(endpoint)
 
