@@ -1,4 +1,4 @@
-"""Checks of this project. `uv run nox` runs lint, types and tests in the environment that uv made."""
+"""Checks of this project: `uv run nox` runs lint, types and tests where uv has installed them."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ MAY_IMPORT = {
 """For each room, the rooms that its modules may import, itself aside."""
 
 EXCEPTIONS = {
-    # Saving a profile goes through the SDK's own store, which only the SDK's room can import safely.
+    # Saving a profile goes through the SDK's own store, which the SDK's room imports safely.
     "profiles.sdk_store": {"sdk"},
 }
 

@@ -138,7 +138,8 @@ class ProfileScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     def _reschedule(self, node: Any) -> None:
         """Keep two tests queued: a worker runs a test only once it knows the next one."""
-        if node.shutting_down:
+        # One that has replaced a crashed worker may not have collected its tests yet.
+        if node.shutting_down or node not in self.registered_collections:
             return
         while self.workqueue and self._pending_of(self.assigned_work[node]) < 2:
             self._assign_work_unit(node)

@@ -22,9 +22,11 @@ before = set(sys.modules)
 start = time.perf_counter()
 import pytest_ohllm.plugin, pytest_ohllm.hookspecs
 seconds = time.perf_counter() - start
-run_time = [name for name in vars(pytest_ohllm.plugin) if name.startswith(
-    ("pytest_runtest", "pytest_collection", "pytest_generate", "pytest_terminal", "pytest_itemcoll"))]
-print(json.dumps({"seconds": seconds, "modules": sorted(set(sys.modules) - before), "hooks": run_time}))
+kinds = ("runtest", "collection", "generate", "terminal", "itemcollected", "report")
+names = tuple(f"pytest_{kind}" for kind in kinds)
+hooks = [name for name in vars(pytest_ohllm.plugin) if name.startswith(names)]
+modules = sorted(set(sys.modules) - before)
+print(json.dumps({"seconds": seconds, "modules": modules, "hooks": hooks}))
 """
 
 
@@ -65,9 +67,11 @@ def _idle() -> None:
 
 def _median(command: list[str]) -> Cost:
     costs = [_cost(command) for _ in range(ROUNDS + 1)][1:]  # the first one fills caches
-    return Cost(
-        *(statistics.median(getattr(cost, name) for cost in costs) for name in ("wall", "cpu", "peak"))
-    )
+
+    def median(name: str) -> float:
+        return statistics.median(getattr(cost, name) for cost in costs)
+
+    return Cost(median("wall"), median("cpu"), median("peak"))
 
 
 def _cost(command: list[str]) -> Cost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ohllm.model import CheckSummary, Diagnosis, Outcome
+from pytest_ohllm.model import CheckSummary, Diagnosis, Outcome, Profile
+from pytest_ohllm.profiles.connection import Connection
+from pytest_ohllm.sdk.driver import Driver
 from pytest_ohllm.wire import reachability
 from tests.conftest import Compat, Result
 from tests.endpoints import (
@@ -81,8 +84,19 @@ def first(result: Result) -> CheckSummary:
     return result.check("test_the_model_answers")
 
 
+@pytest.fixture(scope="module")
+def _warm() -> None:
+    """Have everything imported that a call takes: pytester forgets what its own runs import."""
+    for play in (says("hello"), refusal(500, "boom")):
+        with Endpoint(play) as endpoint:
+            settings = {"model": "openai/some-model", "base_url": endpoint.base_url}
+            connection = Connection(Profile(name="warm", settings=settings))
+            Driver(connection, timeout=30, redact=lambda value: value).complete("Say hello.")
+            assert endpoint.requests
+
+
 @pytest.fixture
-def gate(compat: Compat, monkeypatch: pytest.MonkeyPatch) -> Gate:
+def gate(_warm: None, compat: Compat, monkeypatch: pytest.MonkeyPatch) -> Gate:
     monkeypatch.setenv("FAKE_KEY", FAKE_KEY)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -319,7 +333,7 @@ def test_an_endpoint_that_never_comes_to_an_end_is_left(gate: Gate, name: str) -
     assert "answer" in diagnosis.summary
     assert "--llm-timeout" in diagnosis.next_step
     assert _named(diagnosis, endpoint)
-    assert "within 2" in diagnosis.summary or "within 1.9" in diagnosis.summary
+    assert re.search(r"within (2|1\.9)[.\d]* s", diagnosis.summary), diagnosis.summary
     assert 1.9 < first(result).seconds < 6  # the SDK's own part takes long on a busy machine
     assert seconds < 8
 

@@ -204,7 +204,7 @@ def test_all_of_a_failure_is_in_its_folder(own: Compat) -> None:
 
 def test_files_are_the_owners_only_whatever_the_umask_allows(own: Compat) -> None:
     result = own("--llm-profile=sim", ".")
-    packaged = own("--llm-profile=sim:parrot")
+    packaged = own("--llm-profile=sim:parrot", "--llm-stages=A,B,C")
 
     for run in (result, packaged):
         files = run.files("**/*")
@@ -360,7 +360,7 @@ def test_a_rerun_command_selects_the_check_that_it_is_for(own: Compat) -> None:
     import shlex
 
     own("--llm-profile=sim", ".", "--junitxml=own.xml")
-    own("--llm-profile=sim:parrot", "--junitxml=packaged.xml", "--llm-tools=prompt")
+    own("--llm-profile=sim:bad-key", "--junitxml=packaged.xml", "--llm-tools=prompt")
 
     for file in ("own.xml", "packaged.xml"):
         # One of each sort is enough: a failure, a class, a parameter with a blank.

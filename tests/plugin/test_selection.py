@@ -332,7 +332,7 @@ def test_a_saved_profile_is_found_where_the_sdk_keeps_it(
     monkeypatch.setenv(variable, str(folder))
     save(folder / "profiles" if variable == "OH_PERSISTENCE_DIR" else folder, "mine", simulator)
 
-    result = compat("--llm-profile=mine")
+    result = compat("--llm-profile=mine", "--llm-stages=A,B,C")
 
     assert result.ret == 0, result.output
     (profile,) = result.run.profiles
@@ -426,7 +426,7 @@ def test_a_bare_run_imports_nothing_of_the_users(
     for name in ("conftest.py", "check_mine.py"):
         (compat.path / "tests" / name).write_text(spoilt)
 
-    result = compat("--llm-profile=sim")
+    result = compat("--llm-profile=sim", "--llm-stages=A,B,C")
 
     assert result.ret == 0, result.output
     assert "imported" not in result.output

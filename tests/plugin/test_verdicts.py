@@ -12,11 +12,32 @@ EXIT = {"WORKS": 0, "WORKS WITH SETTINGS": 0, "DOES NOT WORK": 1, "INCONCLUSIVE"
 
 
 # The first cut of the embedded provider; all of its personalities are compared in tests/suite.
-NAMES = """
-    default finish-tool chatty parrot wrong-command loops empty no-native-tools rejects-temperature
-    forbidden forbidden-region billing not-found rate-limited error-500 overloaded bad-key down
-    html-404 html-200 empty-body truncated-stream hang drip
-""".split()
+NAMES = [
+    "default",
+    "finish-tool",
+    "chatty",
+    "parrot",
+    "wrong-command",
+    "loops",
+    "empty",
+    "no-native-tools",
+    "rejects-temperature",
+    "forbidden",
+    "forbidden-region",
+    "billing",
+    "not-found",
+    "rate-limited",
+    "error-500",
+    "overloaded",
+    "bad-key",
+    "down",
+    "html-404",
+    "html-200",
+    "empty-body",
+    "truncated-stream",
+    "hang",
+    "drip",
+]
 
 # Settings that help are searched for only in a later version; until then the verdict is less kind.
 _KNOWN_GAPS = {"rejects-temperature": "no remedy is searched for yet"}

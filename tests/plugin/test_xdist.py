@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_ohllm.model import CheckSummary, Outcome, ProfileReport
+from pytest_ohllm.session.xdist import ProfileScheduling
 from tests.conftest import Compat, Result
 from tests.plugin.conftest import MakeProject, Project, html_rows, leaks, testcases
 
@@ -27,16 +29,18 @@ def processes(result: Result, profile: ProfileReport) -> list[int]:
 
 # The packaged suite.
 
+PACKAGED = ("--llm-profile=sim:parrot", "--llm-profile=sim:bad-key", "--llm-stages=A,B,C")
+
 
 @pytest.fixture(scope="module")
 def packaged(make_project: MakeProject) -> Result:
     """The packaged suite for two profiles on two workers."""
     project = make_project("packaged")
-    return project.run("--llm-profile=sim:parrot", "--llm-profile=sim", "-n2", "-v")
+    return project.run(*PACKAGED, "-n2")
 
 
 def test_workers_come_to_the_same_verdicts(compat: Compat, packaged: Result) -> None:
-    plain = compat("--llm-profile=sim:parrot", "--llm-profile=sim")
+    plain = compat(*PACKAGED)
 
     assert packaged.ret == plain.ret == 1, packaged.output
     for one, other in zip(packaged.run.profiles, plain.run.profiles, strict=True):
@@ -234,6 +238,47 @@ def test_workers_are_not_sent_any_secret(odd: tuple[Project, Result]) -> None:
 
     assert "ohllm_run_dir" in (project.path / "workerinput").read_text()
     assert leaks(KEY, result.output, project.path) == []
+
+
+class Worker:
+    """What a scheduler knows of a worker, without a process behind it."""
+
+    def __init__(self, name: str) -> None:
+        self.gateway = SimpleNamespace(id=name)
+        self.shutting_down = False
+        self.given: list[int] = []
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.given += indices
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def test_a_replacement_that_is_not_ready_yet_is_left_alone_while_another_one_is() -> None:
+    config = SimpleNamespace(
+        option=SimpleNamespace(loadscopereorder=False), getvalue=lambda _: ["2*popen"]
+    )
+    tests = [f"test_own.py::{test}[{name}]" for name in ("a", "b") for test in ("test_x", "test_y")]
+    scheduling = ProfileScheduling(config, None, ["a", "b"])  # type: ignore[arg-type]
+    first, second, third, fourth = (Worker(f"gw{number}") for number in range(4))
+    for worker in (first, second):
+        scheduling.add_node(worker)
+        scheduling.add_node_collection(worker, tests)
+    scheduling.schedule()
+    assert (first.given, second.given) == ([0, 1], [2, 3])
+
+    # Both crash in their first test, and both replacements are up before one has its tests.
+    assert scheduling.remove_node(first) == tests[0]
+    scheduling.add_node(third)
+    assert scheduling.remove_node(second) == tests[2]
+    scheduling.add_node(fourth)
+    for worker in (fourth, third):
+        scheduling.add_node_collection(worker, tests)
+        scheduling.schedule()
+
+    assert sorted(third.given + fourth.given) == [1, 3], "what is left, and no crash again"
+    assert not scheduling.workqueue
 
 
 def test_running_everything_on_each_worker_is_refused(compat: Compat) -> None:

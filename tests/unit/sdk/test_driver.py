@@ -76,7 +76,8 @@ def simulated() -> Iterator[Callable[..., tuple[Driver, Simulator]]]:
     def start(personality: str = "default", **options: Any) -> tuple[Driver, Simulator]:
         simulator = Simulator(personality, api_key=FAKE_KEY).start()
         running.append(simulator)
-        return driver_for(simulator.base_url, **options), simulator
+        settings = {"model": f"openai/{simulator.model}"} | options.pop("settings", {})
+        return driver_for(simulator.base_url, settings=settings, **options), simulator
 
     yield start
     for simulator in running:
@@ -110,7 +111,7 @@ class TestCompletion:
 
         bodies = [entry.body for entry in simulator.journal]
         sent = [(body["model"], body["max_completion_tokens"]) for body in bodies]
-        assert sent == [("other", 50), ("some-model", 25)]
+        assert sent == [("other", 50), (simulator.model, 25)]
 
     def test_the_key_is_sent_and_nowhere_kept(self) -> None:
         with Endpoint(says(f"You said {FAKE_KEY}")) as endpoint:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import threading
@@ -294,6 +295,29 @@ class TestTheDeadline:
 
         assert time.monotonic() - started < 1
         assert endpoint.connections == 1, "the connection was not used again"
+
+    def test_is_put_off_by_what_passed_before_the_first_request(self) -> None:
+        tape = Tape(deadline=time.monotonic() + 0.3)
+        with Endpoint(says("hello")) as endpoint, tape.recording():
+            time.sleep(0.4)
+            ask(endpoint)
+            assert 0 < (tape.remaining or 0) < 0.3
+
+        assert 0.4 <= tape.preparing < 0.7
+
+    def test_is_not_put_off_a_second_time(self) -> None:
+        tape = Tape(deadline=time.monotonic() + 0.3)
+        with (
+            Endpoint(hangs()) as endpoint,
+            tape.recording(),
+            pytest.raises(httpx.ReadTimeout),
+        ):
+            with contextlib.suppress(httpx.ReadTimeout):
+                ask(endpoint, timeout=0.2)
+            started = time.monotonic()
+            ask(endpoint)
+
+        assert time.monotonic() - started < 0.3
 
     def test_shortens_a_client_s_own_limit_and_never_lengthens_it(self) -> None:
         tape = Tape(deadline=time.monotonic() + 30)
