@@ -32,7 +32,9 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Unit and end-to-end tests with coverage; arguments go to pytest."""
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "tests", *session.posargs)
+    # Modules stay together: many of them share one slow run of pytest.
+    parallel = ("-n", "auto", "--dist", "loadfile")
+    session.run("coverage", "run", "-m", "pytest", "tests", *parallel, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     # A selection of tests covers a part of the code, which says nothing.
     threshold = ["--fail-under=0"] if session.posargs else []

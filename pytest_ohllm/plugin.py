@@ -60,9 +60,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--llm-gates",
         metavar="NAMES",
-        default="auto",
-        help="The advanced gates of stage D: names separated by commas, 'all', 'none', or 'auto', "
-        "the default: what the profile claims or the SDK's metadata says.",
+        default="none",
+        help="The advanced gates of stage D: names separated by commas, 'all', 'none' (the "
+        "default while they are new), or 'auto': what the SDK's metadata says that the model can.",
     )
     group.addoption(
         "--llm-tools",

@@ -23,9 +23,12 @@ _LOCK_SECONDS = 30.0
 def adhoc(model: str, base_url: str | None = None, api_key_env: str | None = None) -> Profile:
     """A profile that is not saved, named ``adhoc``; without ``api_key_env`` it uses no key.
 
-    Raises ``ProfileError`` if ``api_key_env`` is no name of a variable. Whether the model and the
-    address make sense is for ``endpoint.check_base_url`` to say.
+    Raises ``ProfileError`` if ``api_key_env`` is no name of a variable, or something is empty, as
+    an unset variable of a shell makes it. Whether the address makes sense is for the run to say.
     """
+    for option, value in (("--llm-model", model), ("--llm-base-url", base_url)):
+        if value is not None and not value.strip():
+            raise ProfileError(f"{option} is empty: give a value, or leave the option out")
     settings = {"model": model} | ({} if base_url is None else {"base_url": base_url})
     secrets = {}
     if api_key_env is not None:

@@ -204,7 +204,6 @@ class Driver:
     def _build(
         self, take: Take, usage_id: str, mode: ToolMode | None, changes: dict[str, Any]
     ) -> Any:
-        began = time.monotonic()
         llm = build_llm(
             self.connection,
             usage_id=usage_id,
@@ -212,7 +211,6 @@ class Driver:
             tool_mode=mode,
             changes=changes,
         )
-        take.prepared(time.monotonic() - began)
         take.llms.append(llm)
         return llm
 
@@ -228,7 +226,8 @@ class Driver:
         failure: BaseException | None = None
         if self.unreachable is None:
             failure = self._load()
-        # The clock is for the endpoint: it starts when the SDK is there.
+        # The clock is for the endpoint: it starts when the SDK is there, and the tape's begins anew
+        # with the first request.
         started = time.monotonic()
         take = self._take(seconds)
         try:
@@ -244,7 +243,7 @@ class Driver:
             self._publish(take.transcript(scenario, mode, error))
             raise
         finally:
-            spent = time.monotonic() - started - take.preparing
+            spent = time.monotonic() - started - take.tape.preparing
             self.left = max(0.0, self.left - spent)
         transcript = take.transcript(scenario, mode, failure)
         self._publish(transcript)

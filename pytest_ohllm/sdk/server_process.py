@@ -35,10 +35,14 @@ _SEALED = re.compile(r"gAAAAA[\w-]+={0,2}")
 """What the server encrypted: it has the looks of a secret, and is none without the server's key."""
 
 _FOLDERS = {
-    "OH_PERSISTENCE_DIR": "persistence",
+    "HOME": "home",
+    # Where it would be without the variable: some versions look for profiles in both places.
+    "OH_PERSISTENCE_DIR": "home/.openhands",
     "OH_CONVERSATIONS_PATH": "conversations",
     "OH_BASH_EVENTS_DIR": "bash_events",
 }
+
+_ERROR = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE)
 
 
 class ServerProcess:
@@ -55,7 +59,7 @@ class ServerProcess:
         self.start_seconds: list[float] = []
         self._workspace = workspace
         for name in _FOLDERS.values():
-            (folder / name).mkdir(parents=True)
+            (folder / name).mkdir(parents=True, exist_ok=True)
 
     @contextmanager
     def running(self) -> Iterator[Rest]:
@@ -122,12 +126,16 @@ class ServerProcess:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if _is_over(process):
-                raise ServerFailed("openhands-agent-server did not start")
+                raise ServerFailed(f"openhands-agent-server does not start: {self._reason()}")
             with suppress(ServerFailed):
                 if rest.status("/health") == 200:
                     return
             time.sleep(0.1)
-        raise ServerFailed(f"not healthy within {START_SECONDS:.0f} s: {self._last_words()}")
+        raise ServerFailed(f"not healthy within {START_SECONDS:.0f} s: {self._reason()}")
+
+    def _reason(self) -> str:
+        """The last exception in the log, or its last words: lines are not in order there."""
+        return next(reversed(_ERROR.findall(self._last_words())), self._last_words()[-200:])
 
     def _last_words(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")[-2000:].strip()

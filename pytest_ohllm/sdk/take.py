@@ -17,10 +17,7 @@ from pytest_ohllm.wire.tape import Tape
 
 @dataclass
 class Take:
-    """One scenario in the making; ``sequel`` is what another process added to it.
-
-    ``preparing`` counts the seconds that were spent before any request: they are not the endpoint's.
-    """
+    """One scenario in the making; ``sequel`` is what another process added to it."""
 
     tape: Tape
     redact: Callable[[Any], Any]
@@ -29,15 +26,8 @@ class Take:
     events: list[Any] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     text: str = ""
-    preparing: float = 0.0
     end: End = "finished"
     sequel: Transcript | None = None
-
-    def prepared(self, seconds: float) -> None:
-        """Building the SDK's objects took ``seconds``, which the deadline is put off by."""
-        self.preparing += seconds
-        if self.tape.deadline is not None:
-            self.tape.deadline += seconds
 
     def transcript(
         self, scenario: str, mode: ToolMode | None, failure: BaseException | None

@@ -200,11 +200,9 @@ class Recorder:
         if isinstance(error, CallFailed):
             return Symptoms.of(error.transcript, **context)
         exchanges = [one for transcript in attempt.made for one in transcript.exchanges]
-        return Symptoms(
-            error=facts_of(error) if error is not None else None,
-            exchange=exchanges[-1] if exchanges else None,
-            **context,
-        )
+        facts = facts_of(error) if error is not None else None
+        seen = Transcript(scenario="test", error=facts, exchanges=tuple(exchanges))
+        return Symptoms.of(seen, **context)
 
     def _finish(self, attempt: _Attempt) -> None:
         folder, result = attempt.case.folder, attempt.result()

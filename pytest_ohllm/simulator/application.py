@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -72,10 +73,12 @@ class _Playback(HttpResponse):
     async def _play(self, send: Send, gone: asyncio.Task[None]) -> None:
         plan = self._plan
         start: dict[str, object] | None = _start(plan)
+        # Pauses add up from the beginning: what writing takes does not slow the model down.
+        due = asyncio.get_running_loop().time()
         for step in plan.steps:
             if isinstance(step, Wait):
-                seconds = None if step.seconds == float("inf") else step.seconds
-                await asyncio.wait({gone}, timeout=seconds)
+                due += step.seconds
+                await asyncio.wait({gone}, timeout=_until(due))
             elif plan.status is not None:
                 if start is not None:
                     await send(start)
@@ -100,6 +103,11 @@ def _start(plan: Response) -> dict[str, object]:
     merged = {**headers, **plan.headers}
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in merged.items()]
     return {"type": "http.response.start", "status": plan.status, "headers": raw}
+
+
+def _until(due: float) -> float | None:
+    """Seconds until the loop's time ``due``; ``None`` for ever."""
+    return None if due == inf else max(0.0, due - asyncio.get_running_loop().time())
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -24,6 +24,7 @@ _COLOURS = {
     "black": (0, 0, 0),
     "white": (255, 255, 255),
 }
+_STANDARD = str.maketrans("-_", "+/")  # Google's client writes the alphabet that is safe in URLs
 _PLAIN = {"lime": "green"}  # a full green is called green as well
 
 type Pixel = tuple[int, int, int]
@@ -58,9 +59,9 @@ def from_url(url: str) -> Picture:
 
 
 def from_base64(payload: str) -> Picture:
-    """The picture in ``payload``; what is not base64 leaves it empty."""
+    """The picture in ``payload``, in either alphabet; what is not base64 leaves it empty."""
     try:
-        return Picture(data=base64.b64decode(payload, validate=False))
+        return Picture(data=base64.b64decode(payload.translate(_STANDARD)))
     except (binascii.Error, ValueError):
         return Picture()
 

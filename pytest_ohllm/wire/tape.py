@@ -42,6 +42,8 @@ class Tape:
 
     ``redact`` cleans every value before it is kept; ``deadline`` is a ``time.monotonic`` time after
     which transfers end as read timeouts; ``on_exchange`` hears of each exchange when it ends.
+    ``preparing`` counts the seconds before the first request, by which the deadline is put off: the
+    endpoint could not have used them.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Tape:
     ) -> None:
         self.redact = redact
         self.deadline = deadline
+        self.preparing = 0.0
+        self._started = time.monotonic()
         self._on_exchange = on_exchange
         self._takes: list[_Take] = []
 
@@ -70,6 +74,7 @@ class Tape:
     def recording(self) -> Iterator[Tape]:
         """Record what this thread sends, and what other threads send while no other tape runs."""
         token = _current.set(self)
+        self._started = time.monotonic()
         with _lock:
             _active.append(self)
             if len(_active) == 1:
@@ -84,6 +89,9 @@ class Tape:
             _current.reset(token)
 
     def _begin(self, request: httpx.Request) -> _Take:
+        if not self._takes and self.deadline is not None:
+            self.preparing = time.monotonic() - self._started
+            self.deadline += self.preparing
         take = _Take(request)
         self._takes.append(take)
         return take

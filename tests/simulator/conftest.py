@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from pytest_ohllm.simulator.server import Simulator
+from tests.simulator.sdk_driver import Drive, Driver
 
 TERMINAL = {
     "type": "function",
@@ -97,3 +102,41 @@ def connect() -> Iterator[Callable[..., Client]]:
     for client in clients:
         client.http.close()
         client.simulator.stop()
+
+
+@pytest.fixture(scope="session")
+def sdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """The SDK's names; its environment must stand before the first import."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+        patch.setenv("OPENHANDS_SUPPRESS_BANNER", "1")
+        patch.setenv("LOG_LEVEL", "ERROR")
+        patch.setenv("OH_PERSISTENCE_DIR", str(tmp_path_factory.mktemp("openhands")))
+        for name in ("DEBUG", "DEBUG_LLM", *(n for n in os.environ if n.endswith("_API_KEY"))):
+            patch.delenv(name, raising=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from openhands import sdk as names
+            from openhands.sdk import event
+            from openhands.sdk.conversation.response_utils import get_agent_final_response
+            from openhands.tools.terminal import TerminalTool
+
+            yield SimpleNamespace(
+                LLM=names.LLM,
+                Agent=names.Agent,
+                Conversation=names.Conversation,
+                Message=names.Message,
+                TextContent=names.TextContent,
+                Tool=names.Tool,
+                ActionEvent=event.ActionEvent,
+                ObservationEvent=event.ObservationEvent,
+                ImageContent=names.ImageContent,
+                final=get_agent_final_response,
+                terminal=TerminalTool.name,
+            )
+
+
+@pytest.fixture
+def drive(sdk: SimpleNamespace, connect: Callable[..., Client], tmp_path: Path) -> Drive:
+    """Starts a simulator with a personality and gives a driver of the SDK against it."""
+    return lambda personality: Driver(sdk, connect(personality), tmp_path)

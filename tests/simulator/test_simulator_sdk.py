@@ -2,141 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
+
+from tests.simulator.sdk_driver import COMMAND, ECHO, RUN, Drive
 
 # An unknown model has no price, and litellm uses what pydantic has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-Connect = Callable[..., Any]
-
-ECHO = "Please echo 'Hello!'"
-COMMAND = "cat nonce.txt; (exit 3)"
-RUN = f"Use the terminal tool to run `{COMMAND}`. Then report its exit code and its output."
-
-
-@pytest.fixture(scope="session")
-def sdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """The SDK's names; its environment must stand before the first import."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-        patch.setenv("OPENHANDS_SUPPRESS_BANNER", "1")
-        patch.setenv("LOG_LEVEL", "ERROR")
-        patch.setenv("OH_PERSISTENCE_DIR", str(tmp_path_factory.mktemp("openhands")))
-        for name in ("DEBUG", "DEBUG_LLM", *(n for n in os.environ if n.endswith("_API_KEY"))):
-            patch.delenv(name, raising=False)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from openhands import sdk as names
-            from openhands.sdk import event
-            from openhands.sdk.conversation.response_utils import get_agent_final_response
-            from openhands.tools.terminal import TerminalTool
-
-            yield SimpleNamespace(
-                LLM=names.LLM,
-                Agent=names.Agent,
-                Conversation=names.Conversation,
-                Message=names.Message,
-                TextContent=names.TextContent,
-                Tool=names.Tool,
-                ActionEvent=event.ActionEvent,
-                ObservationEvent=event.ObservationEvent,
-                final=get_agent_final_response,
-                terminal=TerminalTool.name,
-            )
-
-
-@dataclass
-class Run:
-    """What a conversation left behind."""
-
-    status: str
-    commands: list[str]
-    exit_codes: list[int]
-    final: str
-    error: Exception | None
-
-
-class Driver:
-    """Drives the SDK against one simulator."""
-
-    def __init__(self, sdk: SimpleNamespace, client: Any, folder: Path) -> None:
-        self.sdk = sdk
-        self.simulator = client.simulator
-        self.folder = folder
-        self.nonce = f"N-{os.urandom(6).hex()}"
-        (folder / "nonce.txt").write_text(f"{self.nonce}\n")
-
-    def llm(self, **settings: Any) -> Any:
-        from pydantic import SecretStr
-
-        about = {
-            "model": self.simulator.personality.model_string,
-            "api_key": SecretStr(self.simulator.api_key),
-            "base_url": self.simulator.base_url,
-            "usage_id": "test",
-            "num_retries": 0,
-            "timeout": 10,
-        }
-        return self.sdk.LLM(**about | settings)
-
-    def say(self, prompt: str, **settings: Any) -> str:
-        """The text of one answer, as stage A asks for it."""
-        message = self.sdk.Message(role="user", content=[self.sdk.TextContent(text=prompt)])
-        content = self.llm(**settings).generate([message]).message.content
-        return "".join(part.text for part in content)
-
-    def converse(self, prompt: str, *, native: bool = True, **settings: Any) -> Run:
-        """One conversation with the terminal tool offered, as stages B and C have it."""
-        terminal = self.sdk.Tool(name=self.sdk.terminal, params={"terminal_type": "subprocess"})
-        llm = self.llm(native_tool_calling=native, **settings)
-        events: list[Any] = []
-        chunks: list[Any] = []
-        conversation = self.sdk.Conversation(
-            agent=self.sdk.Agent(llm=llm, tools=[terminal]),
-            workspace=str(self.folder),
-            callbacks=[events.append],
-            token_callbacks=[chunks.append],
-            visualizer=None,
-            max_iteration_per_run=6,
-        )
-        error = None
-        try:
-            conversation.send_message(prompt)
-            conversation.run()
-        except RuntimeError as raised:
-            error = raised
-        finally:
-            conversation.close()
-        return self._run(conversation, events, error)
-
-    def _run(self, conversation: Any, events: list[Any], error: Exception | None) -> Run:
-        calls = [e for e in events if isinstance(e, self.sdk.ActionEvent)]
-        results = [e for e in events if isinstance(e, self.sdk.ObservationEvent)]
-        return Run(
-            status=conversation.state.execution_status.value,
-            commands=[e.action.command for e in calls if e.tool_name == self.sdk.terminal],
-            exit_codes=[
-                e.observation.exit_code for e in results if e.tool_name == self.sdk.terminal
-            ],
-            final=self.sdk.final(conversation.state.events),
-            error=error,
-        )
-
-
-@pytest.fixture
-def drive(sdk: SimpleNamespace, connect: Connect, tmp_path: Path) -> Callable[[str], Driver]:
-    return lambda personality: Driver(sdk, connect(personality), tmp_path)
-
-
-Drive = Callable[[str], Driver]
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "prompt"])
@@ -243,12 +114,3 @@ def test_a_refusal_reaches_the_sdk_as_the_real_one_would(
     with pytest.raises(Exception, match=words) as caught:
         drive(personality).say("Say hello in one word.")
     assert type(caught.value).__name__ == error
-
-
-def test_temperature_is_sent_and_rejected_with_the_personalitys_settings(drive: Drive) -> None:
-    from pytest_ohllm.simulator import personalities
-
-    driver = drive("rejects-temperature")
-    assert driver.say("Say hello.") == "hello"
-    with pytest.raises(Exception, match=r"'temperature' does not support 0\.5"):
-        driver.say("Say hello.", **personalities.get("rejects-temperature").settings)

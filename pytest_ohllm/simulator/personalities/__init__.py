@@ -8,14 +8,44 @@ conversation was one that the suite judges. The three combine: ``anthropic+error
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from pytest_ohllm.simulator.personalities import gateways, healthy, models, providers
+from pytest_ohllm.simulator.personalities import (
+    accounts,
+    arguments,
+    calls,
+    gateways,
+    healthy,
+    histories,
+    limits,
+    models,
+    providers,
+    rejections,
+    streams,
+    thoughts,
+    unknown_models,
+)
 from pytest_ohllm.simulator.personalities.declaration import Personality, compose, split
 
 _BY_NAME: dict[str, Personality] = {
     personality.name: personality
-    for family in (healthy, models, providers, gateways)
+    for family in (
+        healthy,
+        models,
+        thoughts,
+        calls,
+        arguments,
+        histories,
+        limits,
+        rejections,
+        streams,
+        accounts,
+        unknown_models,
+        providers,
+        gateways,
+    )
     for personality in family.PERSONALITIES
 }
 
@@ -47,6 +77,7 @@ class Row:
     stage: str | None
     gate: str | None
     kind: str | None
+    remedy: Mapping[str, Any]
 
 
 def names() -> tuple[str, ...]:
@@ -57,7 +88,17 @@ def names() -> tuple[str, ...]:
 def table() -> list[Row]:
     """Every personality with what the suite must conclude of it, in the order of ``names``."""
     return [
-        Row(p.name, p.protocol, p.description, p.healthy, p.verdict, p.stage, p.gate, p.kind)
+        Row(
+            p.name,
+            p.protocol,
+            p.description,
+            p.healthy,
+            p.verdict,
+            p.stage,
+            p.gate,
+            p.kind,
+            p.remedy,
+        )
         for p in _BY_NAME.values()
     ]
 

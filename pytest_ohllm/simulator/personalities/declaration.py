@@ -75,7 +75,8 @@ class Personality:
     ``healthy`` tells whether every mandatory stage must pass, be it after a fallback that the suite
     tries by itself. ``stage`` is the first that fails (``None``: none), ``kind`` its diagnosis, and
     ``gate`` the gate of stage D that catches it. ``settings`` are the ``LLM`` fields of a profile
-    that uses it, without which the SDK never sends what the quirk is about.
+    that uses it, without which the SDK never sends what the quirk is about; ``remedy`` are those
+    with which it works.
 
     ``spoken`` is the protocol that such a profile speaks (``None``: Chat Completions, unless a part
     says otherwise), ``prefix`` litellm's name for it, ``base_path`` the path of its base URL. A
@@ -101,6 +102,7 @@ class Personality:
     behave: tuple[Behave, ...] = ()
     deliver: tuple[Deliver, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    remedy: Mapping[str, Any] = field(default_factory=dict)
     occasion: Occasion | None = None
     parts: tuple[Personality, ...] = ()
 
@@ -150,6 +152,7 @@ class Personality:
             base_path=self.base_path if other.base_path is None else other.base_path,
             mounts={**self.mounts, **other.mounts},
             settings=_merged(self.settings, other.settings),
+            remedy=_merged(self.remedy, other.remedy),
             parts=(*(self.parts or (self,)), *(other.parts or (other,))),
         )
         return reduce(_with_quirks, (self, other), both)

@@ -7,7 +7,15 @@ from dataclasses import replace
 from math import inf
 
 from pytest_ohllm.simulator.personalities.declaration import Intercept, Personality
-from pytest_ohllm.simulator.response import HTML, Call, Refusal, Response, Step, Wait
+from pytest_ohllm.simulator.response import (
+    HTML,
+    Call,
+    Refusal,
+    Response,
+    Step,
+    Wait,
+    json_bytes,
+)
 from pytest_ohllm.simulator.turn import Turn
 
 DRIP_SECONDS = 0.05
@@ -24,6 +32,20 @@ _NOT_FOUND = b"""<html>
 """
 
 
+_WAF = b"""<!DOCTYPE html>
+<html lang="en-US"><head><title>Attention Required! | Cloudflare</title></head>
+<body><h1>Sorry, you have been blocked</h1>
+<h2>You are unable to access this site</h2>
+<p>This website is using a security service to protect itself from online attacks.</p>
+<span>Cloudflare Ray ID: <strong>8a1b2c3d4e5f6789</strong></span></body></html>
+"""
+_BAD_GATEWAY = b"""<html>
+<head><title>502 Bad Gateway</title></head>
+<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>
+</html>
+"""
+
+
 def _always(answer: Response | Refusal) -> Intercept:
     return lambda call, key: answer
 
@@ -36,6 +58,11 @@ def _bad_key(call: Call, key: str | None) -> Refusal:
         code="invalid_api_key",
         headers={"x-received-key": key or ""},
     )
+
+
+def _site(call: Call, key: str | None) -> Response | None:
+    """A web site, whose API stands below /v1 only."""
+    return None if call.path.startswith("/v1/") else Response(200, (_WELCOME,), HTML)
 
 
 class _Drip:
@@ -64,6 +91,16 @@ def _truncated(turn: Turn, response: Response) -> Response:
     length = {"content-length": str(len(body))}
     headers = {**response.headers, **length}
     return replace(response, steps=(body[: len(body) // 2],), headers=headers, complete=False)
+
+
+def _error_in_200(turn: Turn, response: Response) -> Response:
+    raw = json_bytes({"error": {"message": "upstream connect error", "type": "server_error"}})
+    metadata = {"raw": raw.decode(), "provider_name": "Sim"}
+    error = {"message": "Provider returned error", "code": 502, "metadata": metadata}
+    body = json_bytes({"error": error, "user_id": "user_sim"})
+    return Response(
+        200, (b"data: " + body + b"\n\n" if turn.stream else body,), response.content_type
+    )
 
 
 def _joined(steps: Iterable[Step]) -> bytes:
@@ -134,5 +171,52 @@ PERSONALITIES = (
         stage="A",
         kind="provider_outage",
         intercept=(_always(drip(DRIP_SECONDS)),),
+    ),
+    Personality(
+        "missing-v1",
+        "the profile's base URL lacks the /v1 below which the server answers",
+        stage="A",
+        kind="configuration",
+        base_path="",
+    ),
+    Personality(
+        "html-without-v1",
+        "an HTML page with status 200 where the base URL points; the API stands below /v1",
+        stage="A",
+        kind="configuration",
+        base_path="",
+        intercept=(_site,),
+    ),
+    Personality(
+        "waf-page",
+        "403 with a firewall's HTML page on every path",
+        stage="A",
+        kind="configuration",
+        intercept=(
+            _always(
+                Response(403, (_WAF,), HTML, {"server": "cloudflare", "cf-mitigated": "block"})
+            ),
+        ),
+    ),
+    Personality(
+        "bad-gateway",
+        "502 with a web server's HTML page on every path",
+        stage="A",
+        kind="provider_outage",
+        intercept=(_always(Response(502, (_BAD_GATEWAY,), HTML)),),
+    ),
+    Personality(
+        "gateway-timeout",
+        "504 with a sentence of plain text on every path",
+        stage="A",
+        kind="provider_outage",
+        intercept=(_always(Response(504, (b"upstream request timeout",), "text/plain")),),
+    ),
+    Personality(
+        "error-in-200",
+        "an error object with status 200, as OpenRouter passes on a provider's failure",
+        stage="A",
+        kind="provider_outage",
+        deliver=(_error_in_200,),
     ),
 )

@@ -1,10 +1,15 @@
-"""Personalities of the provider: good requests that it refuses, in vendors' own words."""
+"""Personalities of the provider: what it offers, where it offers it, and when it is down."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_ohllm.simulator.personalities.declaration import Personality, Refuse
-from pytest_ohllm.simulator.response import Refusal
+from pytest_ohllm.simulator.response import Call, Refusal
 from pytest_ohllm.simulator.turn import Turn
+
+_GLM = "/api/paas/v4"
+_GLM_CODING = "/api/coding/paas/v4"
 
 
 def _always(refusal: Refusal) -> Refuse:
@@ -23,41 +28,63 @@ def _no_tools(turn: Turn) -> Refusal | None:
     )
 
 
-def _no_temperature(turn: Turn) -> Refusal | None:
-    """OpenAI's reasoning models, which accept the default value and no other."""
-    temperature = turn.fields.get("temperature")
-    if temperature is None or temperature == 1:
+def _ollama_no_tools(turn: Turn) -> Refusal | None:
+    if not turn.tools:
+        return None
+    return Refusal(400, f"registry.ollama.ai/library/{turn.model}:latest does not support tools")
+
+
+def _tools_need_responses(turn: Turn) -> Refusal | None:
+    """OpenAI's newer models on the older endpoint: the same request is fine on Responses."""
+    effort = turn.fields.get("reasoning_effort")
+    if turn.protocol != "chat" or not turn.tools or effort in (None, "none"):
         return None
     return Refusal(
         400,
-        f"Unsupported value: 'temperature' does not support {temperature} with this model. "
-        "Only the default (1) value is supported.",
-        param="temperature",
-        code="unsupported_value",
+        f"Function tools with reasoning_effort are not supported for {turn.model} in "
+        "/v1/chat/completions. Please use /v1/responses instead.",
+        param="reasoning_effort",
     )
 
 
-def _model_not_found(turn: Turn) -> Refusal | None:
+def _no_responses(call: Call, key: str | None) -> Refusal | None:
+    if call.path != "/v1/responses":
+        return None
+    return Refusal(404, "Not Found", body={"detail": "Not Found"})
+
+
+def _responses_without_tools(turn: Turn) -> Refusal | None:
+    if turn.protocol != "responses" or not turn.tools:
+        return None
     return Refusal(
-        404,
-        f"The model `{turn.model}` does not exist or you do not have access to it.",
-        code="model_not_found",
+        400, "Tools are not supported by this model on the Responses API.", type="BadRequestError"
     )
 
 
-def _rate_limited(turn: Turn) -> Refusal | None:
+def _wrong_plan(call: Call, key: str | None) -> Refusal | None:
+    """Z.ai: a key of the coding plan at the address of the pay-as-you-go plan."""
+    if call.mount == _GLM_CODING:
+        return None
     return Refusal(
         429,
-        f"Rate limit reached for {turn.model} in organization org-sim on requests per min (RPM): "
-        "Limit 3, Used 3, Requested 1. Please try again in 20s.",
-        type="requests",
-        code="rate_limit_exceeded",
-        headers={
-            "retry-after": "20",
-            "x-ratelimit-limit-requests": "3",
-            "x-ratelimit-remaining-requests": "0",
-            "x-ratelimit-reset-requests": "20s",
+        "Insufficient balance or no resource package. Please recharge.",
+        body={
+            "error": {
+                "code": "1113",
+                "message": "Insufficient balance or no resource package. Please recharge.",
+            }
         },
+    )
+
+
+def _offline(name: str, description: str, refusal: Refusal, **about: Any) -> Personality:
+    return Personality(
+        name,
+        description,
+        stage="A",
+        kind="provider_outage",
+        refuse=(_always(refusal),),
+        **about,
     )
 
 
@@ -68,104 +95,103 @@ PERSONALITIES = (
         healthy=True,
         verdict="WORKS WITH SETTINGS",
         refuse=(_no_tools,),
+        remedy={"native_tool_calling": False},
     ),
     Personality(
-        "rejects-temperature",
-        "rejects any temperature but 1 with a 400 that names the field",
+        "no-native-tools-ollama",
+        "rejects `tools` as Ollama does for a model whose template has none",
+        healthy=True,
         verdict="WORKS WITH SETTINGS",
+        spoken="ollama",
+        refuse=(_ollama_no_tools,),
+        remedy={"native_tool_calling": False},
+    ),
+    Personality(
+        "tools-need-responses",
+        "refuses tools with reasoning effort on Chat Completions; Responses takes both",
+        healthy=True,
+        verdict="WORKS WITH SETTINGS",
+        refuse=(_tools_need_responses,),
+        remedy={"api_mode": "responses"},
+    ),
+    Personality(
+        "no-responses",
+        "has no Responses API: its path is not found",
+        healthy=True,
+        verdict="WORKS",
+        intercept=(_no_responses,),
+    ),
+    Personality(
+        "responses-without-tools",
+        "claims the Responses API, and rejects tools there",
+        healthy=True,
+        verdict="WORKS",
+        stage="D",
+        gate="responses",
+        kind="model_limitation",
+        refuse=(_responses_without_tools,),
+        settings={"api_mode": "chat", "capability_overrides": {"supports_responses_api": True}},
+    ),
+    Personality(
+        "wrong-plan",
+        "429 insufficient balance at one path of the server, while another serves the same key",
         stage="A",
         kind="configuration",
-        refuse=(_no_temperature,),
-        # For a model that it does not know the SDK drops the temperature, unless told so.
-        settings={
-            "temperature": 0.5,
-            "capability_overrides": {"supports_reasoning_effort": False},
-        },
+        base_path=_GLM,
+        mounts={_GLM_CODING: "/v1", _GLM: "/v1"},
+        intercept=(_wrong_plan,),
     ),
     Personality(
-        "forbidden",
-        "403: a restricted key without the scope that a conversation needs",
-        stage="A",
-        kind="credentials",
-        refuse=(
-            _always(
-                Refusal(
-                    403,
-                    "You have insufficient permissions for this operation. Missing scopes: "
-                    "model.request. Check that you have the correct role in your organization, "
-                    "and if you're using a restricted API key, that it has the necessary scopes.",
-                )
-            ),
-        ),
+        "litellm-proxy",
+        "a LiteLLM proxy: a competent model, and facts about it at /v1/model/info",
+        healthy=True,
+        verdict="WORKS",
+        prefix="litellm_proxy",
+        base_path="",
+        mounts={"/chat/completions": "/v1/chat/completions"},
+        settings={"capability_overrides": {"supports_vision": True}},
     ),
-    Personality(
-        "forbidden-region",
-        "403: the country is not supported, whatever the key",
-        stage="A",
-        kind="configuration",
-        refuse=(
-            _always(
-                Refusal(
-                    403,
-                    "Country, region, or territory not supported",
-                    type="request_forbidden",
-                    code="unsupported_country_region_territory",
-                )
-            ),
-        ),
-    ),
-    Personality(
-        "billing",
-        "402: the account has no credit left",
-        stage="A",
-        kind="credentials",
-        refuse=(_always(Refusal(402, "Insufficient Balance", type="unknown_error")),),
-    ),
-    Personality(
-        "not-found",
-        "404: the model does not exist",
-        stage="A",
-        kind="configuration",
-        refuse=(_model_not_found,),
-    ),
-    Personality(
-        "rate-limited",
-        "429 with Retry-After on every conversation",
-        stage="A",
-        kind="rate_limit",
-        refuse=(_rate_limited,),
-    ),
-    Personality(
+    _offline(
         "error-500",
         "500 on every conversation",
-        stage="A",
-        kind="provider_outage",
-        refuse=(
-            _always(
-                Refusal(
-                    500,
-                    "The server had an error while processing your request. Sorry about that!",
-                    type="server_error",
-                )
-            ),
+        Refusal(
+            500,
+            "The server had an error while processing your request. Sorry about that!",
+            type="server_error",
         ),
     ),
-    Personality(
+    _offline(
         "overloaded",
         "529: overloaded, as Anthropic says it",
-        stage="A",
-        kind="provider_outage",
-        refuse=(
-            _always(
-                Refusal(
-                    529,
-                    "Overloaded",
-                    body={
-                        "type": "error",
-                        "error": {"type": "overloaded_error", "message": "Overloaded"},
-                    },
-                )
-            ),
+        Refusal(
+            529,
+            "Overloaded",
+            body={
+                "type": "error",
+                "error": {"type": "overloaded_error", "message": "Overloaded"},
+            },
+        ),
+    ),
+    _offline(
+        "overloaded-anthropic",
+        "529 with Retry-After, over Anthropic's own protocol",
+        Refusal(529, "Overloaded", headers={"retry-after": "30"}),
+        spoken="anthropic",
+    ),
+    _offline(
+        "overloaded-gemini",
+        "503 UNAVAILABLE, over Google's own protocol",
+        Refusal(503, "The model is overloaded. Please try again later."),
+        spoken="gemini",
+    ),
+    _offline(
+        "overloaded-retry-after",
+        "503 with Retry-After on every conversation",
+        Refusal(
+            503,
+            "That model is currently overloaded with other requests. You can retry your request.",
+            type="server_error",
+            headers={"retry-after": "30"},
         ),
     ),
 )

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_ohllm.profiles import references
 from pytest_ohllm.profiles.connection import resolve
-from pytest_ohllm.profiles.creation import add
+from pytest_ohllm.profiles.creation import add, adhoc
 from pytest_ohllm.profiles.errors import ProfileError
 from pytest_ohllm.profiles.store import load, names
 
@@ -194,3 +194,11 @@ def test_what_the_sdk_writes_later_keeps_the_reference(
     assert profile.settings["temperature"] == 0.125
     assert profile.secrets == {"api_key": "env:MY_KEY"}
     assert "schema_version" in json.loads((folder / "mine.json").read_text())
+
+
+@pytest.mark.parametrize(("model", "base_url"), [(" ", None), ("", None), ("openai/x", "")])
+def test_an_empty_option_is_refused_rather_than_sent_elsewhere(
+    model: str, base_url: str | None
+) -> None:
+    with pytest.raises(ProfileError, match="is empty"):
+        adhoc(model, base_url)

@@ -259,15 +259,17 @@ def test_the_conversation_runs_through_the_agent_server(play: Play) -> None:
     played = play("server")
     transcript = played.transcript
     facts = transcript.facts
-    _require_offered(transcript)
+    _require_start(transcript)
     require_answer(transcript)
     require_end(transcript)
-    calls = facts["calls_by_llm"]
-    if "two" not in facts["restored_llm"] or not calls.get(facts["restored_llm"]):
+    # What the server says of itself after the restart is not enough: 1.40 names the right profile
+    # and calls the other one.
+    answers = facts["calls_by_llm"]
+    if not any(count for llm, count in answers.items() if llm.endswith(":two")):
         raise Shortfall(
-            f"after the restart the server uses {facts['restored_llm']!r}, not the profile that "
-            f"the conversation was switched to (answers by LLM: {calls})",
-            next_step="report it to the SDK's maintainers",
+            "restarted, the server forgot that the conversation had been switched to another "
+            f"profile (answers by LLM: {answers})",
+            next_step="use openhands-agent-server 1.50 or newer; 1.40 is known to forget it",
             kind=Kind.SDK_GAP,
             blame=Blame.SDK,
         )
@@ -278,12 +280,17 @@ def test_the_conversation_runs_through_the_agent_server(play: Play) -> None:
     _require_no_secrets(facts["files_with_secrets"])
 
 
-def _require_offered(transcript: Transcript) -> None:
-    """End the check if the SDK in use lacks what the scenario needs."""
+def _require_start(transcript: Transcript) -> None:
+    """Fail, without a word on the model, if the server never came up."""
     __tracebackhide__ = True
-    root = transcript.error.root if transcript.error else None
-    if root is not None and root.type.endswith(".UnsupportedBySdk"):
-        unsupported(f"this SDK does not offer {root.message}")
+    if transcript.error is not None and transcript.facts.get("start_seconds") == []:
+        raise Shortfall(
+            shorten(transcript.error.root.message, 200),
+            next_step="run `python -m openhands.agent_server` in this environment; openhands-sdk, "
+            "openhands-tools and openhands-agent-server must have one version",
+            kind=Kind.ENVIRONMENT,
+            blame=Blame.ENVIRONMENT,
+        )
 
 
 def _require_stream(transcript: Transcript) -> None:
