@@ -285,9 +285,10 @@ def _require_start(transcript: Transcript) -> None:
     __tracebackhide__ = True
     if transcript.error is not None and transcript.facts.get("start_seconds") == []:
         raise Shortfall(
-            shorten(transcript.error.root.message, 200),
+            shorten(transcript.error.root.message.partition("\n")[0], 200),
             next_step="run `python -m openhands.agent_server` in this environment; openhands-sdk, "
-            "openhands-tools and openhands-agent-server must have one version",
+            "openhands-tools and openhands-agent-server must have one version, and old ones need "
+            "an old fastapi",
             kind=Kind.ENVIRONMENT,
             blame=Blame.ENVIRONMENT,
         )

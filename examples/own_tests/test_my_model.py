@@ -1,6 +1,6 @@
 """Your own checks of a model, with the fixtures of pytest-ohllm.
 
-    pytest examples/own_tests --llm-profile=sim
+pytest examples/own_tests --llm-profile=sim
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_ohllm.simulator import picture
+from pytest_ohllm.simulator import observation, picture
 from pytest_ohllm.simulator.turn import Message, Turn
 
 _UNITS = (
@@ -26,6 +26,8 @@ _QUADRANTS = re.compile(r"\bquadrants?\b", re.IGNORECASE)
 _REMEMBER = re.compile(r"\bremember (?:this|the) word:? (\S+?)[.,;!]?(?=\s|$)", re.IGNORECASE)
 _RECALL = re.compile(r"\bwhich word did i ask you to remember\b", re.IGNORECASE)
 
+_PRINTED = re.compile(r"\bwhich word did the (?:last )?command print\b", re.IGNORECASE)
+
 
 def answer(text: str, turn: Turn) -> str | None:
     """The answer to ``text``, the user's last message in ``turn``; ``None`` if it is no question
@@ -35,6 +37,8 @@ def answer(text: str, turn: Turn) -> str | None:
         return _recalled(turn.messages)
     if remember >= 0:
         return "OK"
+    if _PRINTED.search(text):
+        return _printed(turn.messages)
     if found := _COUNT.search(text):
         return _counted(found.group(1), found.group(2))
     if found := _SUM.search(text):
@@ -52,6 +56,14 @@ def _last(pattern: re.Pattern[str], text: str) -> int:
 def _recalled(messages: tuple[Message, ...]) -> str:
     words = [w for m in messages if m.role == "user" for w in _REMEMBER.findall(m.text)]
     return words[-1] if words else "I do not know: I was not given any word to remember."
+
+
+def _printed(messages: tuple[Message, ...]) -> str:
+    """The last word of what the last tool said, which stands in the history only."""
+    for message in reversed(messages):
+        if message.role == "tool" and (words := observation.read(message.text).output.split()):
+            return words[-1]
+    return "I do not know: no command has printed anything."
 
 
 def _counted(first: str, last: str) -> str | None:

@@ -13,6 +13,12 @@ ECHO = "Please echo 'Hello!'"
 COMMAND = "cat nonce.txt; (exit 3)"
 RUN = f"Use the terminal tool to run `{COMMAND}`. Then report its exit code and its output."
 
+THINK = (
+    "Call the tool `think` once, with exactly these arguments:\n```json\n"
+    '{"thought": "a thought of more than sixteen tokens, so that a short limit on the output cuts '
+    'the call in two"}\n```\nThen tell me what it returned.'
+)
+
 
 @dataclass
 class Run:
@@ -83,6 +89,27 @@ class Driver:
         finally:
             conversation.close()
         return self._run(conversation, events, error)
+
+    def think(self, **settings: Any) -> str:
+        """How a conversation ends in which the SDK's own `think` tool is called: no shell."""
+        events: list[Any] = []
+        conversation = self.sdk.Conversation(
+            agent=self.sdk.Agent(llm=self.llm(**settings), tools=[]),
+            workspace=str(self.folder),
+            callbacks=[events.append],
+            visualizer=None,
+            max_iteration_per_run=4,
+        )
+        try:
+            conversation.send_message(THINK)
+            conversation.run()
+        except RuntimeError:
+            return "error"
+        finally:
+            conversation.close()
+        thoughts = [e for e in events if isinstance(e, self.sdk.ObservationEvent)]
+        status: str = conversation.state.execution_status.value
+        return status if thoughts else "no thought"
 
     def _run(self, conversation: Any, events: list[Any], error: Exception | None) -> Run:
         calls = [e for e in events if isinstance(e, self.sdk.ActionEvent)]

@@ -95,6 +95,16 @@ def test_two_commands_are_called_at_once_and_both_results_told(
     assert "`cat a`" in content and "W-1" in content and "W-2" in content
 
 
+def test_what_a_command_printed_is_remembered_in_the_next_turn(
+    connect: Connect, terminal: dict[str, Any]
+) -> None:
+    client = connect()
+    history = client.history("Run `cat a` with the terminal.", f"word-1\n{OK}")
+    history += [client.message(history, tools=[terminal]), _user(prompts.RECALL_OUTPUT)]
+    assert client.message(history, tools=[terminal])["content"] == "word-1"
+    assert "I do not know" in client.message(prompts.RECALL_OUTPUT)["content"]
+
+
 @pytest.mark.parametrize(("first", "then"), [(FAILED, ["cat some"]), (OK, [])])
 def test_the_second_command_runs_only_if_the_first_failed(
     connect: Connect, terminal: dict[str, Any], first: str, then: list[str]

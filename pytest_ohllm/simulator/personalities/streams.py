@@ -150,10 +150,11 @@ def _usage_everywhere(turn: Turn, response: Response) -> Response:
 
 
 def _constant_usage(document: wire.Document) -> wire.Document:
-    if not document.get("usage"):
+    counted = document.get("usage") or {}
+    if "prompt_tokens" not in counted:
         return document
-    usage = {**document["usage"], "prompt_tokens": 7}
-    return {**document, "usage": usage | {"total_tokens": 7 + usage["completion_tokens"]}}
+    usage = {**counted, "prompt_tokens": 7, "total_tokens": 7 + counted["completion_tokens"]}
+    return {**document, "usage": usage}
 
 
 def _loses_words(turn: Turn, response: Response) -> Response:
