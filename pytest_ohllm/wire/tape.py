@@ -59,6 +59,7 @@ class Tape:
         self._started = time.monotonic()
         self._on_exchange = on_exchange
         self._takes: list[_Take] = []
+        self._abandoned: list[Any] = []
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -87,6 +88,8 @@ class Tape:
                 if not _active:
                     _uninstall()
             _current.reset(token)
+            while self._abandoned:
+                self._abandoned.pop().close()
 
     def _begin(self, request: httpx.Request) -> _Take:
         if not self._takes and self.deadline is not None:
@@ -156,12 +159,19 @@ class _RecordedStream(httpx.SyncByteStream):
         self._inner, self._take, self._tape = inner, take, tape
 
     def __iter__(self) -> Iterator[bytes]:
+        chunks = iter(self._inner)
         try:
-            for chunk in self._inner:
+            for chunk in chunks:
                 self._take.add(chunk)
                 if self._tape.remaining == 0:
                     raise httpx.ReadTimeout(deadlines.TIME_IS_UP, request=self._take.request)
                 yield chunk
+        except GeneratorExit:
+            # Who read it has let go of it: litellm stops at the last event. This may run in the
+            # garbage collector, in a thread that holds the lock of the very pool that closing
+            # takes, so the connection is closed later.
+            self._tape._abandoned.append(chunks)
+            raise
         except Exception as error:
             self._take.error = f"{type(error).__name__}: {error}"
             raise

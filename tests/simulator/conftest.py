@@ -14,7 +14,20 @@ import httpx
 import pytest
 
 from pytest_ohllm.simulator.server import Simulator
+from pytest_ohllm.wire.tape import Tape
 from tests.simulator.sdk_driver import Drive, Driver
+
+
+@pytest.fixture(autouse=True)
+def _on_tape() -> Iterator[None]:
+    """As in the suite: litellm lets go of unread streams, which the garbage collector then closes.
+
+    Without the tape that takes the lock of httpx's connection pool, now and then in a thread that
+    holds it already, and for ever.
+    """
+    with Tape().recording():
+        yield
+
 
 TERMINAL = {
     "type": "function",

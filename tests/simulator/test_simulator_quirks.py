@@ -52,6 +52,11 @@ def _called(identity: str, arguments: str = '{"command": "a"}', **about: Any) ->
     return {"role": "assistant", "tool_calls": [call], **about}
 
 
+def _two_calls() -> dict[str, Any]:
+    calls = [_called(identity)["tool_calls"][0] for identity in "cd"]
+    return {"role": "assistant", "tool_calls": calls}
+
+
 def _result(identity: str, text: str) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": identity, "content": text}
 
@@ -77,6 +82,8 @@ def _chat() -> Iterator[dict[str, Any]]:
         ],
         [_user("Remember this word: plum."), _said("OK"), _user(RECALL)],
         [_user(FALL_BACK), _called("c"), failed],
+        [_user(RUN), _called("c"), _result("c", f"{'long ' * 600}\n[exit code 0]")],
+        [_user(TWO), _two_calls(), _result("c", "W-1"), _result("d", "W-2")],
         [_user(RUN), _called("c", "{broken"), failed],
         [_user(RUN), _called("c"), _user("and then?")],
         [_user(HELLO), _said(""), _user(HELLO)],

@@ -86,6 +86,17 @@ def _wants_short_ids(turn: Turn) -> Refusal | None:
     return None
 
 
+def _wants_single_calls(turn: Turn) -> Refusal | None:
+    if all(len(message.tool_calls) < 2 for message in turn.messages):
+        return None
+    return Refusal(
+        400,
+        "This model only supports single tool-calls at once!",
+        type="BadRequestError",
+        code=400,
+    )
+
+
 def _one_at_a_time(turn: Turn, reply: Reply) -> Reply:
     return replace(reply, tool_calls=reply.tool_calls[:1])
 
@@ -178,9 +189,6 @@ PERSONALITIES = (
         "Mistral: tool call ids have nine characters, and any other in the history is rejected",
         behave=_short_ids,
         refuse=(_wants_short_ids,),
-        stage="D",
-        gate="switch",
-        kind="sdk_gap",
     ),
     works(
         "finish-stop",
@@ -191,6 +199,11 @@ PERSONALITIES = (
         "one-call-at-a-time",
         "makes one tool call in an answer, where several are asked for",
         behave=_one_at_a_time,
+    ),
+    works(
+        "single-calls-only",
+        "makes two calls at once, and rejects them in the history, as Llama 3's template does",
+        refuse=(_wants_single_calls,),
         stage="D",
         gate="parallel",
         kind="model_limitation",

@@ -13,6 +13,7 @@ from pytest_ohllm.simulator.personalities.declaration import Personality, Refuse
 from pytest_ohllm.simulator.response import Refusal
 from pytest_ohllm.simulator.turn import Reply, Turn
 
+_READ = 2000
 _SEES = {"capability_overrides": {"supports_vision": True}}
 _COLOUR = re.compile(r"\b(?:red|green|blue|yellow|black|white)\b")
 
@@ -149,6 +150,12 @@ def _guesses_colours(turn: Turn, reply: Reply) -> Reply:
     return replace(reply, text=_COLOUR.sub("blue", reply.text))
 
 
+def _reads_beginnings(turn: Turn, reply: Reply) -> Reply:
+    """Of a long message only the beginning is read, without a word."""
+    cut = tuple(replace(m, text=m.text[:_READ]) if m.role == "tool" else m for m in turn.messages)
+    return agent.answer(replace(turn, messages=cut)) if cut != turn.messages else reply
+
+
 def _forgets(turn: Turn, reply: Reply) -> Reply:
     """A context that is cut without a word: only the present request is left of the history."""
     users = [i for i, m in enumerate(turn.messages) if m.role == "user"]
@@ -243,5 +250,15 @@ PERSONALITIES = (
         gate="resume",
         kind="model_limitation",
         behave=(_forgets,),
+    ),
+    Personality(
+        "long-results-cut",
+        "reads only the first 2000 characters of a tool's result",
+        healthy=True,
+        verdict="WORKS",
+        stage="D",
+        gate="long_output",
+        kind="model_limitation",
+        behave=(_reads_beginnings,),
     ),
 )

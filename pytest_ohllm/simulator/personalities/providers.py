@@ -148,7 +148,7 @@ PERSONALITIES = (
         verdict="WORKS",
         prefix="litellm_proxy",
         base_path="",
-        mounts={"/chat/completions": "/v1/chat/completions"},
+        mounts={"/chat/completions": "/v1/chat/completions", "/responses": "/v1/responses"},
         settings={"capability_overrides": {"supports_vision": True}},
     ),
     _offline(

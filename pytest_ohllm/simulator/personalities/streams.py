@@ -221,13 +221,13 @@ PERSONALITIES = (
         "buffered-stream",
         "sends the whole stream at once, as a buffering proxy does",
         _buffered,
-        "configuration",
+        "model_limitation",
     ),
     _gated(
         "truncated-frames",
         "ends every stream after four frames as if it were over",
         _truncated,
-        "provider_outage",
+        "model_limitation",
     ),
     _gated(
         "error-mid-stream",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import json
 import threading
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from pytest_ohllm.model import Exchange
+from pytest_ohllm.simulator.server import Simulator
 from pytest_ohllm.wire import tape as tape_module
 from pytest_ohllm.wire.tape import Tape
 from tests.endpoints import (
@@ -522,3 +524,34 @@ class TestAfterwards:
             ask(endpoint)
 
         assert len(tape.exchanges) == 1
+
+
+def test_a_stream_that_is_collected_while_its_pool_is_locked_does_not_hang() -> None:
+    """The garbage collector may run in a thread that holds the pool's lock; closing takes it."""
+    with Simulator() as simulator, Tape().recording() as tape, httpx.Client() as client:
+        request = client.build_request(
+            "POST",
+            f"{simulator.base_url}/chat/completions",
+            headers={"Authorization": f"Bearer {simulator.api_key}"},
+            json={
+                "model": simulator.model,
+                "stream": True,
+                "messages": [{"role": "user", "content": "Count from one to thirty."}],
+            },
+        )
+        lines = client.send(request, stream=True).iter_lines()
+        next(lines)
+        pool = client._transport._pool  # type: ignore[attr-defined]
+        done = threading.Event()
+
+        def collect() -> None:
+            nonlocal lines
+            with pool._optional_thread_lock:
+                lines = iter(())  # the last reference to the stream goes here
+                gc.collect()
+            done.set()
+
+        threading.Thread(target=collect, daemon=True).start()
+
+        assert done.wait(5), "closing the abandoned stream waits for a lock that its thread holds"
+    assert tape.exchanges[0].status == 200
