@@ -13,6 +13,7 @@ from pytest_ohllm.model import Exchange, ToolMode, Usage
 from pytest_ohllm.profiles.connection import Connection
 from pytest_ohllm.sdk import environment
 from pytest_ohllm.sdk.scene import UnsupportedBySdk
+from pytest_ohllm.wire.reading import is_call
 
 KEYLESS = "not-needed"
 """What a client library gets where an endpoint wants no key: it insists on having one."""
@@ -135,7 +136,7 @@ def usage_of(llms: Sequence[Any], exchanges: tuple[Exchange, ...]) -> Usage:
 
     Calls are counted on the wire, since the SDK's own count leaves out those that failed.
     """
-    calls = sum(exchange.method == "POST" for exchange in exchanges)
+    calls = sum(map(is_call, exchanges))
     spent = [llm.metrics.accumulated_token_usage for llm in llms]
     used = [llm for llm in llms if llm.metrics.response_latencies] or llms
     cost = sum(llm.metrics.accumulated_cost for llm in used)

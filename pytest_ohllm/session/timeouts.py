@@ -10,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import signal
 import threading
+import traceback
 from types import FrameType
 from typing import Any
 
@@ -38,7 +39,7 @@ class Timeouts:
             return None
         folder = item.stash[CASE].folder.path
 
-        def alarm(_signal: int, _frame: FrameType | None) -> None:
+        def alarm(_signal: int, frame: FrameType | None) -> None:
             __tracebackhide__ = True
             if not settings.disable_debugger_detection and pytest_timeout.is_debugging():
                 return
@@ -46,6 +47,10 @@ class Timeouts:
             stacks = folder / "stacks.txt"
             stacks.touch(mode=0o600)
             with stacks.open("w") as file:
+                # By itself first: of more than a hundred threads the last ones are left out below.
+                file.write("The check, most recent call last:\n")
+                traceback.print_stack(frame, file=file)
+                file.flush()
                 faulthandler.dump_traceback(file, all_threads=True)
             raise LlmTimeout(f"the check did not end within {settings.timeout:g} s")
 

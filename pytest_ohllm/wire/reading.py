@@ -16,6 +16,11 @@ _REASONING_KEYS = {"reasoning", "reasoning_content", "thinking", "thought", "enc
 _LAST_EVENTS = {"response.completed", "response.incomplete", "message_stop"}
 
 
+def is_call(exchange: Exchange) -> bool:
+    """Whether the request asks the model something; Ollama's clients ask for metadata, too."""
+    return exchange.method == "POST" and not exchange.url.endswith("/api/show")
+
+
 def objects(exchange: Exchange) -> list[Mapping[str, Any]]:
     """The JSON objects of the response in order: one, or one for each frame of a stream."""
     body = exchange.response

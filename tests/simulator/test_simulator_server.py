@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -32,9 +33,15 @@ def _simulator_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("ohllm-simulator")]
 
 
+def _descriptors() -> int:
+    """How many files and sockets this process has open; 0 where that cannot be told."""
+    folder = Path("/proc/self/fd")
+    return len(os.listdir(folder)) if folder.is_dir() else 0
+
+
 def test_it_starts_and_stops_quickly_and_leaves_nothing_behind() -> None:
-    descriptors = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
-    threads = threading.active_count()
+    gc.collect()
+    descriptors, threads = _descriptors(), threading.active_count()
     started = time.perf_counter()
     for _ in range(10):
         with Simulator() as simulator:
@@ -42,8 +49,9 @@ def test_it_starts_and_stops_quickly_and_leaves_nothing_behind() -> None:
             address = simulator.base_url
     # Ten rounds with their ten clients in the time that one start may take.
     assert time.perf_counter() - started < 3
-    assert threading.active_count() == threads
-    assert descriptors in (0, len(os.listdir("/proc/self/fd")))
+    # Fewer is possible: what earlier tests left is collected meanwhile.
+    assert threading.active_count() <= threads
+    assert _descriptors() <= descriptors
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{address}/models")
 
