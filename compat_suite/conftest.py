@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from compat_suite import prompts
-from compat_suite.scenarios import SCENARIOS, NotClaimed, Played, Stage
+from compat_suite.scenarios import SCENARIOS, NotClaimed, Play, Played, Stage
 from compat_suite.tooling import Tooling
+from pytest_ohllm.gates import WantedGates
 from pytest_ohllm.judgement import not_run
 from pytest_ohllm.model import Profile, Transcript
 from pytest_ohllm.sdk.driver import Driver
@@ -82,20 +83,21 @@ def ensemble(
     llm_driver: Driver,
     llm_profile: Profile,
     tooling: Tooling,
-    llm_gates: str,
+    llm_gates: WantedGates,
 ) -> Ensemble:
     """All scenarios that the checks of this profile will judge, begun at once."""
-    stage = functools.partial(Stage, mode=tooling.mode, claimed_only=llm_gates == "auto")
-    wanted = {_scenario_of(item, llm_profile.name) for item in request.session.items}
+    wanted = _scenarios(request.session.items, llm_profile.name)
     playing = Ensemble(llm_driver, SIDE_BY_SIDE)
     for name, scenario in SCENARIOS.items():
         if name in wanted:
+            claimed_only = not wanted[name] & llm_gates.named
+            stage = functools.partial(Stage, mode=tooling.mode, claimed_only=claimed_only)
             playing.start(name, functools.partial(_played, scenario, stage))
     return playing
 
 
 @pytest.fixture
-def play(request: pytest.FixtureRequest, ensemble: Ensemble) -> Callable[[str], Played]:
+def play(request: pytest.FixtureRequest, ensemble: Ensemble) -> Play:
     """What a gate's scenario produced; the check is not run if nothing claims what it is about."""
 
     def result(name: str) -> Played:
@@ -112,11 +114,13 @@ def _played(scenario: Callable[[Stage], Played], stage: Callable[..., Stage], on
     return scenario(stage(on))
 
 
-def _scenario_of(item: pytest.Item, profile: str) -> str | None:
-    """The scenario that ``item`` judges, if it is about ``profile``."""
-    marker = item.get_closest_marker("llm_gate")
-    callspec = getattr(item, "callspec", None)
-    if marker is None or callspec is None or callspec.params.get("llm_profile") != profile:
-        return None
-    gate: str = marker.args[0]
-    return USES.get(gate, gate)
+def _scenarios(items: list[pytest.Item], profile: str) -> dict[str, set[str]]:
+    """The scenarios that ``items`` about ``profile`` judge, each with the gates that need it."""
+    found: dict[str, set[str]] = {}
+    for item in items:
+        marker = item.get_closest_marker("llm_gate")
+        callspec = getattr(item, "callspec", None)
+        if marker and callspec and callspec.params.get("llm_profile") == profile:
+            gate: str = marker.args[0]
+            found.setdefault(USES.get(gate, gate), set()).add(gate)
+    return found

@@ -35,9 +35,13 @@ class Played:
         return only
 
 
+Play = Callable[[str], Played]
+"""The fixture ``play``: a gate's name -> what its scenario produced."""
+
+
 @dataclass(frozen=True)
 class Stage:
-    """What scenarios are played with; ``claimed_only`` is the ``auto`` of ``--llm-gates``."""
+    """What scenarios are played with; ``claimed_only`` unless the user named the gate."""
 
     driver: Driver
     mode: ToolMode
@@ -147,7 +151,8 @@ def tool_error(stage: Stage) -> Played:
 
 
 def long_output(stage: Stage) -> Played:
-    first, last = word(), word()
+    # The answer must hold other scripts, too: they get lost on the way there or on the way back.
+    first, last = f"{word()} Zoë", f"{word()} 日本語 🦜"
     command = "cat long.txt"
     scene = Scene(
         (prompts.LONG_OUTPUT.format(command=command),),

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from compat_suite.requirements import require_end
 from pytest_ohllm.judgement import Shortfall, not_run, require_answer
-from pytest_ohllm.model import End, Transcript
+from pytest_ohllm.model import Transcript
 
 pytestmark = pytest.mark.llm_stage("B")
-
-HOW_IT_ENDED: dict[End, str] = {
-    "stuck": "the model repeats itself until the SDK's stuck detection stops it",
-    "iteration_limit": "the model does not come to an end",
-    "rejected": "the model keeps asking for commands that nobody wanted",
-    "timeout": "the conversation did not end in time",
-}
 
 
 def test_the_conversation_completes(greeting: Transcript) -> None:
@@ -32,16 +26,3 @@ def test_the_agent_says_something(greeting: Transcript) -> None:
             "the conversation holds no message of the agent",
             next_step="read the transcript in the run folder: where did the answer go?",
         )
-
-
-def require_end(transcript: Transcript) -> None:
-    """Fail unless the conversation ended by itself."""
-    __tracebackhide__ = True
-    if transcript.end == "finished":
-        return
-    rejected = "; ".join(sorted({event.text for event in transcript.rejections}))
-    details = f" ({rejected})" if rejected else ""
-    raise Shortfall(
-        f"{HOW_IT_ENDED.get(transcript.end, transcript.end)}{details}",
-        next_step="read the transcript in the run folder",
-    )

@@ -10,13 +10,12 @@ import pytest
 
 from compat_suite import prompts
 from compat_suite.conftest import NonceRun
+from compat_suite.requirements import READ_IT
 from pytest_ohllm.judgement import Shortfall, not_run, require_answer
 from pytest_ohllm.model import Transcript
 from pytest_ohllm.sdk.guard import shorten
 
 pytestmark = pytest.mark.llm_stage("C")
-
-READ_IT = "read the transcript in the run folder"
 
 
 def test_the_tool_is_called(tool_run: Transcript) -> None:

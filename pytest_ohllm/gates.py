@@ -1,4 +1,8 @@
-"""The advanced gates of stage D by name; nothing is imported, since the door reads them, too."""
+"""The advanced gates of stage D by name. The door reads them: nothing heavy is imported."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
 
 GATES = {
     "streaming": "streaming on and off give the same answer, and deltas arrive as they are made",
@@ -18,3 +22,13 @@ GATES = {
     "server": "the same conversation through openhands-agent-server",
     "fallback": "if the first model is down, the second one answers",
 }
+
+
+class WantedGates(NamedTuple):
+    """What ``--llm-gates`` asks for: all gates that are ``selected``, and of these the ``named``.
+
+    One that is not named is judged only where something claims that the model can do it.
+    """
+
+    selected: frozenset[str]
+    named: frozenset[str]

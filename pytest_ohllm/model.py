@@ -212,6 +212,7 @@ class Usage(Record):
     llm_calls: int = 0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
     cost: float | None = None
 
     def __add__(self, other: Usage) -> Usage:
@@ -219,6 +220,7 @@ class Usage(Record):
             llm_calls=self.llm_calls + other.llm_calls,
             prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
             completion_tokens=_sum(self.completion_tokens, other.completion_tokens),
+            cached_tokens=_sum(self.cached_tokens, other.cached_tokens),
             # One call of unknown price makes the whole price unknown; no call at all costs nothing.
             cost=_total_cost(self, other),
         )

@@ -15,6 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from pytest_ohllm.gates import WantedGates
     from pytest_ohllm.model import Profile
     from pytest_ohllm.sdk.driver import Driver
     from pytest_ohllm.session.llm_session import LlmSession
@@ -60,9 +61,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--llm-gates",
         metavar="NAMES",
-        default="none",
-        help="The advanced gates of stage D: names separated by commas, 'all', 'none' (the "
-        "default while they are new), or 'auto': what the SDK's metadata says that the model can.",
+        default="auto",
+        help="The advanced gates of stage D: names separated by commas, 'all', 'none', or 'auto' "
+        "(the default): what the profile or the SDK's metadata says that the model can do. "
+        "-NAME leaves one out.",
     )
     group.addoption(
         "--llm-tools",
@@ -210,9 +212,11 @@ def llm(llm_driver: Driver) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def llm_gates(request: pytest.FixtureRequest) -> str:
-    """The value of ``--llm-gates``: ``auto``, ``all``, ``none``, or names of gates."""
-    return str(request.config.option.llm_gates)
+def llm_gates(request: pytest.FixtureRequest) -> WantedGates:
+    """The advanced gates that ``--llm-gates`` asks for, and which of them by name."""
+    from pytest_ohllm.session import wanted
+
+    return wanted.gates(request.config.option.llm_gates)
 
 
 @pytest.fixture(scope="session")

@@ -144,6 +144,7 @@ def usage_of(llms: Sequence[Any], exchanges: tuple[Exchange, ...]) -> Usage:
         llm_calls=calls,
         prompt_tokens=sum(tokens.prompt_tokens for tokens in spent if tokens) or None,
         completion_tokens=sum(tokens.completion_tokens for tokens in spent if tokens) or None,
+        cached_tokens=sum(tokens.cache_read_tokens for tokens in spent if tokens) or None,
         cost=cost if not calls or all(map(_price_known, used)) else None,
     )
 

@@ -82,7 +82,7 @@ class LlmSession:
         if problem := revision.too_old(sdk) or self._unsuitable():
             raise pytest.UsageError(problem)
         stages = wanted.stages(self.config.option.llm_stages)
-        gates = wanted.gates(self.config.option.llm_gates)
+        gates = wanted.gates(self.config.option.llm_gates).selected
         self._start_simulators()
         self._redactor = Redactor(self._secrets())
         if self._only_asks():

@@ -6,8 +6,10 @@ import difflib
 
 import pytest
 
-from pytest_ohllm.gates import GATES
+from pytest_ohllm.gates import GATES, WantedGates
 from pytest_ohllm.model import Stage
+
+_SETS = ("auto", "all", "none")
 
 
 def stages(option: str | None) -> list[Stage]:
@@ -24,22 +26,23 @@ def stages(option: str | None) -> list[Stage]:
     return [stage for stage in Stage if stage in letters]
 
 
-def gates(option: str) -> frozenset[str]:
-    """The gates that ``--llm-gates`` names; what ``auto`` leaves out is decided by the checks."""
+def gates(option: str) -> WantedGates:
+    """The gates that ``--llm-gates`` names: ``auto``, ``all``, ``none``, names, and ``-names``."""
     names = _names(option)
-    if names == ["none"]:
-        return frozenset()
-    if names in (["auto"], ["all"]):
-        return frozenset(GATES)
-    unknown = [name for name in names if name not in GATES]
+    known = (*GATES, *_SETS)
+    unknown = [name for name in names if name.removeprefix("-") not in known]
     if unknown or not names:
-        near = difflib.get_close_matches(unknown[0], GATES, n=1) if unknown else []
+        near = difflib.get_close_matches(unknown[0], known, n=1) if unknown else []
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise pytest.UsageError(
-            f"--llm-gates={option}: {', '.join(unknown) or 'nothing'} names no gate{hint}; "
-            f"there are {', '.join(GATES)}, and auto, all, none"
+            f"--llm-gates={option}: {', '.join(unknown) or 'nothing'} names no gate{hint}; there "
+            f"are {', '.join(GATES)}, and auto, all, none; -NAME leaves one out"
         )
-    return frozenset(names)
+    without = frozenset(name[1:] for name in names if name.startswith("-"))
+    named = frozenset(GATES if "all" in names else GATES.keys() & set(names)) - without
+    # Nothing but exceptions means the usual ones without these.
+    usual = "auto" in names or all(name.startswith("-") for name in names)
+    return WantedGates(named | (GATES.keys() - without if usual else frozenset()), named)
 
 
 def _names(option: str) -> list[str]:

@@ -61,6 +61,11 @@ def prompt_tokens(exchange: Exchange) -> int | None:
     return found[-1] if found else None
 
 
+def cached_tokens(exchange: Exchange) -> int:
+    """How many tokens the provider says it had in a cache."""
+    return max(map(_cached_tokens, objects(exchange)), default=0)
+
+
 def shows_reasoning(exchange: Exchange) -> bool:
     """Whether the response holds reasoning beside the answer, in any of the ways there are."""
     return any(_reasons(one) for one in objects(exchange)) or "<think>" in text(exchange)
@@ -116,6 +121,21 @@ def _prompt_tokens(one: Mapping[str, Any]) -> int | None:
         if found := _count(usage, "prompt_tokens", "input_tokens", "promptTokenCount"):
             return found + cached
     return _count(one, "prompt_eval_count") or None
+
+
+def _cached_tokens(one: Mapping[str, Any]) -> int:
+    inner = one.get("response") or one.get("message")
+    for holder in (one, inner if isinstance(inner, Mapping) else {}):
+        usage = holder.get("usage") or holder.get("usageMetadata") or {}
+        if not isinstance(usage, Mapping):
+            continue
+        found = _count(usage, "cache_read_input_tokens", "cachedContentTokenCount")
+        for details in ("prompt_tokens_details", "input_tokens_details"):
+            if isinstance(part := usage.get(details), Mapping):
+                found += _count(part, "cached_tokens")
+        if found:
+            return found
+    return 0
 
 
 def _reasons(value: Any) -> bool:
