@@ -20,6 +20,12 @@ pytest_plugins = ["pytester"]
 
 _OURS = ("OHLLM_", "OPENHANDS_", "LLM_", "OH_")
 
+NO_GATES = "--llm-gates=none"
+"""What the harness puts before a test's own arguments, of which the last one wins.
+
+Stage D takes ten times as long as the others, and is the subject of few tests.
+"""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -53,7 +59,10 @@ class Result:
 
 
 class Compat:
-    """Runs pytest in an empty project, in this process (fast) or in one of its own."""
+    """Runs pytest in an empty project, in this process (fast) or in one of its own.
+
+    The packaged checks of stage D are left out unless the arguments hold a ``--llm-gates``.
+    """
 
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
@@ -61,6 +70,10 @@ class Compat:
 
     def __call__(self, *arguments: str | Path) -> Result:
         """Run in this process, where the SDK is imported already."""
+        return self.exactly(NO_GATES, *arguments)
+
+    def exactly(self, *arguments: str | Path) -> Result:
+        """The same with these arguments and no others, so with the plugin's defaults."""
         before = self._folders()
         result = self.pytester.runpytest_inprocess(*map(str, arguments))
         output = "\n".join([*result.outlines, *result.errlines])
@@ -72,7 +85,7 @@ class Compat:
         """Run in a process of its own, as a user does."""
         before = self._folders()
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *map(str, arguments)],
+            [sys.executable, "-m", "pytest", NO_GATES, *map(str, arguments)],
             capture_output=True,
             text=True,
             cwd=self.path,

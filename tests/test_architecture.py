@@ -15,6 +15,7 @@ ROOT = Path(pytest_ohllm.__file__).parent
 FOUNDATION = {"model", "error_chain", "gates"}
 MAY_IMPORT = {
     "gates": set(),
+    "plan": {"gates"},
     "model": set(),
     "error_chain": {"model"},
     "judgement": {"model"},
@@ -29,7 +30,8 @@ MAY_IMPORT = {
     "session": FOUNDATION
     | {"judgement", "wire", "simulator", "profiles", "diagnosis", "evidence", "report", "sdk"},
     "plugin": {"model", "hookspecs", "session", "sdk"},
-    "app": FOUNDATION | {"wire", "simulator", "profiles", "diagnosis", "evidence", "report", "sdk"},
+    "app": FOUNDATION
+    | {"plan", "wire", "simulator", "profiles", "diagnosis", "evidence", "report", "sdk"},
     "autofix": FOUNDATION | {"wire", "profiles", "diagnosis", "evidence", "report"},
 }
 """For each room, the rooms that its modules may import, itself aside."""

@@ -5,26 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from pytest_ohllm.app import check
+from pytest_ohllm.app.output import Json, key_text, print_json
 from pytest_ohllm.profiles.errors import ProfileError
 
-if TYPE_CHECKING:
-    from pytest_ohllm.profiles.listing import Entry
-
-SCHEMA_VERSION = 1
-"""Of what ``--json`` prints."""
-
 app = typer.Typer()
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """Save, list and show connections, in the SDK's own profile store."""
+    """Save, list, show and check connections, in the SDK's own profile store."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -102,7 +96,7 @@ def list_profiles(as_json: Json = False) -> None:
 
     entries = listing()
     if as_json:
-        return _print_json(
+        return print_json(
             folder=str(directory()), profiles=[dataclasses.asdict(entry) for entry in entries]
         )
     from pytest_ohllm.app.tables import print_table
@@ -110,7 +104,7 @@ def list_profiles(as_json: Json = False) -> None:
     print_table(
         ("Profile", "Model", "Base URL", "Key", "Problem"),
         [
-            (entry.name, entry.model, entry.base_url or "", _key(entry), entry.problem or "")
+            (entry.name, entry.model, entry.base_url or "", key_text(entry), entry.problem or "")
             for entry in entries
         ],
     )
@@ -130,32 +124,18 @@ def show(
     found = entry(profile, os.environ)
     settings = masked(profile.settings)
     if as_json:
-        return _print_json(**dataclasses.asdict(found), settings=settings)
+        return print_json(**dataclasses.asdict(found), settings=settings)
     from pytest_ohllm.app.tables import print_table
 
-    rows = [("profile", found.name), ("source", found.source), ("key", _key(found))]
+    rows = [("profile", found.name), ("source", found.source), ("key", key_text(found))]
     rows += [(key, _text(value)) for key, value in settings.items()]
     if found.problem:
         rows.append(("problem", found.problem))
     print_table(("Field", "Value"), rows)
 
 
-def _key(entry: Entry) -> str:
-    if not entry.secrets:
-        return entry.key
-    lines = []
-    for secret in entry.secrets:
-        label = "" if secret.field == "api_key" else f"{secret.field}: "
-        if secret.state == "stored":
-            lines.append(f"{label}in the file, as plain text")
-        else:
-            lines.append(f"{label}${secret.reference.removeprefix('env:')} ({secret.state})")
-    return "\n".join(lines)
+app.command("check")(check.check)
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _print_json(**data: Any) -> None:
-    typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, indent=2))

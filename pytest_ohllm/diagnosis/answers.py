@@ -1,4 +1,4 @@
-"""Rules for answers that came with HTTP 200 and still could not be used."""
+"""Rules for answers that came, and still could not be used: by a parser, or by an agent."""
 
 from __future__ import annotations
 
@@ -13,6 +13,86 @@ _STREAM_END = re.compile(
     r"\[DONE\]|\"(?:finish_reason|finishReason|stop_reason)\": ?\"|message_stop|response\.completed"
 )
 """How the streams of the four protocols say that they are over."""
+
+
+_CRASHES = [
+    "AttributeError",
+    "KeyError",
+    "IndexError",
+    "TypeError",
+    "ValidationError",
+    "JSONDecodeError",
+    "UnicodeError",
+    "UnicodeEncodeError",
+    "UnicodeDecodeError",
+    "PydanticSerializationError",
+    "RecursionError",
+    "UnboundLocalError",
+    "NotImplementedError",
+    "FunctionCallValidationError",
+    "FunctionCallConversionError",
+    "UnsupportedParamsError",
+    "APIResponseValidationError",
+]
+"""What a program raises at itself."""
+
+_CRASHED = re.compile(
+    r"object (?:is not|has no attribute)|(?:list )?index out of range|NoneType|"
+    r"no [`'\"]?choices?\b|invalid response object|unable to (?:get|parse|decode)|"
+    r"surrogates not allowed|isn't mapped yet|not mapped|must be a mapping|"
+    r"does not support parameters|drop_params|failed to (?:parse|convert|transform)|"
+    r"unexpected keyword argument|missing \d+ required",
+    re.IGNORECASE,
+)
+_TEXT_FOR_OBJECT = re.compile(
+    r"'(?:str|bytes)' object has no attribute|Expecting value.{0,40}char 0"
+)
+_BEHAVIOUR = re.compile(
+    r"\b(?:returns?|returned|outputs?|answers?|prints?|writes?|emits?|replies|responds?)\b.{0,80}"
+    r"\b(?:text|prose|json|markdown|content)\b|not (?:function|tool)[ _]?calls?|instead of "
+    r"(?:calling|using|following|running)|\blazy\b|hallucinat|keeps? (?:repeating|calling|telling)|"
+    r"missing required parameters? for function|(?:tool|function) .{0,60}(?:not found|does not "
+    r"exist|not available)|unknown (?:tool|function)|(?:malformed|invalid) (?:tool|function)[ _]?"
+    r"call|stuck in (?:a )?loop|empty (?:response|content|answer)|never calls?|refus(?:es|ed) to|"
+    r"gibberish|ignores? (?:the )?(?:instruction|system|prompt)",
+    re.IGNORECASE,
+)
+
+
+def crashed(s: Symptoms) -> Finding | None:
+    """A pasted traceback: a library stumbled over an answer, or over a request before it left."""
+    if s.pasted is None or s.status in (400, 401, 403, 404, 422, 429):
+        return None
+    told = s.pasted.message
+    if _TEXT_FOR_OBJECT.search(told):
+        return Finding(
+            Kind.CONFIGURATION,
+            Blame.USER,
+            f"a text came where an API's answer should be: {one_line(s.text, 120)}",
+            "check base_url; OpenAI-compatible ones mostly end in /v1",
+        )
+    if not (s.raised(*_CRASHES) or _CRASHED.search(told)):
+        return None
+    where = f" at {s.frame}" if s.frame else ""
+    return Finding(
+        Kind.UNKNOWN,
+        Blame.UNKNOWN,
+        f"a library stumbled{where}: {one_line(s.text, 160)}",
+        "run the suite against the endpoint: it keeps the answer that the library could not read",
+        suspicion=Kind.SDK_GAP,
+    )
+
+
+def behaviour(s: Symptoms) -> Finding | None:
+    """Words about what the model does, without any error of an endpoint or a library."""
+    if s.pasted is None or s.status is not None or not _BEHAVIOUR.search(s.pasted.message):
+        return None
+    return Finding(
+        Kind.MODEL_LIMITATION,
+        Blame.MODEL,
+        f"the model does not do what agents need: {one_line(s.text, 160)}",
+        "try native_tool_calling=False, or another model",
+    )
 
 
 def error_in_success(s: Symptoms) -> Finding | None:

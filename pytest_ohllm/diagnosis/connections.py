@@ -1,7 +1,8 @@
-"""Rules for failures before any answer came: settings, installation, network."""
+"""Rules for failures before any answer came: settings, names, network."""
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urljoin
 
 from pytest_ohllm.diagnosis.finding import Finding, one_line
@@ -9,6 +10,21 @@ from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
 
 _API_PATHS = ("/chat/completions", "/responses", "/messages")
+
+_NO_WAY = re.compile(
+    r"connection refused|actively refused|cannot connect|connect call failed|no route to host|"
+    r"(?:name|host).{0,30}(?:resol|not known)|getaddrinfo|nodename nor servname|"
+    r"certificate verify|CERTIFICATE_|WRONG_VERSION_NUMBER|missing an 'http|"
+    r"UnsupportedProtocol|Invalid URL|all connection attempts failed|network is unreachable",
+    re.IGNORECASE,
+)
+_NO_TIME = re.compile(r"time[d ]?[ -]?out|deadline exceeded", re.IGNORECASE)
+_BROKEN = re.compile(
+    r"connection (?:was )?(?:reset|aborted|closed)|peer closed|server disconnected|broken pipe|"
+    r"incomplete (?:chunked )?read|remote end closed|premature|stream (?:ended|closed|broke)|"
+    r"EOF occurred|unexpected EOF",
+    re.IGNORECASE,
+)
 
 _CONFIGURATION, _OUTAGE = Kind.CONFIGURATION, Kind.PROVIDER_OUTAGE
 _USER, _ENDPOINT = Blame.USER, Blame.ENDPOINT
@@ -37,31 +53,12 @@ def settings_refused(s: Symptoms) -> Finding | None:
     )
 
 
-def module_missing(s: Symptoms) -> Finding | None:
-    """A package that this provider needs is not installed, or does not fit the others."""
-    link = s.raised("ModuleNotFoundError", "ImportError")
-    if link is None:
-        return None
-    if link.type.endswith("ModuleNotFoundError"):
-        return Finding(
-            Kind.ENVIRONMENT,
-            Blame.ENVIRONMENT,
-            f"a package is missing: {one_line(link.message)}",
-            "install it into the environment that pytest runs in",
-        )
-    return Finding(
-        Kind.ENVIRONMENT,
-        Blame.ENVIRONMENT,
-        f"installed packages do not fit each other: {one_line(link.message)}",
-        "install the versions that the SDK asks for (the run folder lists what is installed)",
-    )
-
-
 def provider_unknown(s: Symptoms) -> Finding | None:
     """litellm cannot tell from the model string whom to call."""
-    if s.sent or s.root is None or "LLM Provider NOT provided" not in s.root.message:
+    said = s.pasted.message if s.pasted else s.root.message if s.root else ""
+    if s.sent or "LLM Provider NOT provided" not in said:
         return None
-    model = s.settings.get("model", "")
+    model = s.settings.get("model") or (s.pasted.model if s.pasted else None) or ""
     return Finding(
         _CONFIGURATION,
         _USER,
@@ -115,6 +112,23 @@ def not_connected(s: Symptoms) -> Finding | None:
             f"base_url {where!r} cannot be used: {one_line(link.message)}",
             "write it as http://HOST:PORT/v1 or https://HOST/v1",
         )
+    return None
+
+
+def told_of_the_network(s: Symptoms) -> Finding | None:
+    """The same in words, where the exceptions are lost."""
+    if s.pasted is None or (s.status is not None and s.status < 500):
+        return None
+    said = one_line(s.text, 160)
+    if _NO_WAY.search(s.pasted.message) and not _BROKEN.search(s.text):
+        summary, step = f"nothing answers at the address: {said}", "check base_url and the network"
+        return Finding(_CONFIGURATION, _USER, summary, step)
+    if _NO_TIME.search(f"{s.pasted.message} {' '.join(s.classes)}"):
+        summary = f"no complete answer came in time: {said}"
+        return Finding(_OUTAGE, _ENDPOINT, summary, "try again, or give it more time")
+    if _BROKEN.search(s.pasted.message):
+        summary = f"the endpoint broke off the connection: {said}"
+        return Finding(_OUTAGE, _ENDPOINT, summary, "try again; if it repeats, look at its log")
     return None
 
 
@@ -190,11 +204,11 @@ RULES = (
     nothing_reachable,
     redirected,
     settings_refused,
-    module_missing,
     provider_unknown,
     key_missing,
     not_connected,
     timed_out,
     not_http,
     connection_broken,
+    told_of_the_network,
 )

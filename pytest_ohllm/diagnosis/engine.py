@@ -2,47 +2,87 @@
 
 from __future__ import annotations
 
-from pytest_ohllm.diagnosis import answers, connections, rejections
+from pytest_ohllm.diagnosis import (
+    abilities,
+    account,
+    address,
+    answers,
+    connections,
+    environment,
+    outages,
+    requests,
+)
 from pytest_ohllm.diagnosis.finding import Finding, one_line
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Diagnosis, Kind
 
-RULES = (*connections.RULES, *rejections.RULES, *answers.RULES)
-"""In order: was a request sent at all, what was refused, what was wrong with an answer."""
+RULES = (
+    # Was a request sent at all, and did an answer come?
+    *environment.RULES,
+    *connections.RULES,
+    # What decides whatever else is said: money and identity before anything like a parameter.
+    account.billing,
+    account.verification,
+    address.web_page,
+    account.region,
+    account.unauthorized,
+    account.rate_limit,
+    outages.overloaded,
+    # A library that stumbled tells nothing about the endpoint, whatever status it made up.
+    answers.crashed,
+    # What the words name, from the particular to the general.
+    requests.names_a_header,
+    address.other_endpoint,
+    abilities.server_too_small,
+    abilities.tools_refused,
+    abilities.images_refused,
+    abilities.context_length,
+    abilities.content_filter,
+    requests.names_a_message,
+    address.model_unknown,
+    address.route_unknown,
+    account.not_allowed,
+    answers.behaviour,
+    requests.names_a_field,
+    address.not_found,
+    outages.outage,
+    requests.rejected,
+    *answers.RULES,
+)
+
+
+def find(symptoms: Symptoms) -> tuple[Finding, str]:
+    """What the first rule that recognises the symptoms says, and its name."""
+    for rule in RULES:
+        finding = rule(symptoms)
+        if finding is not None:
+            return finding, rule.__name__
+    root = symptoms.root
+    words = one_line(symptoms.text) or (root.type if root else "no error was recorded")
+    unknown = Finding(
+        Kind.UNKNOWN,
+        Blame.UNKNOWN,
+        f"an error that no rule knows: {words}",
+        "look at the exchange and the traceback in the run folder",
+    )
+    return unknown, "unknown"
 
 
 def diagnose(symptoms: Symptoms) -> Diagnosis:
     """Why it failed; ``unknown`` with the innermost message if no rule knows it."""
-    for rule in RULES:
-        finding = rule(symptoms)
-        if finding is not None:
-            return _diagnosis(finding, rule.__name__, symptoms)
-    root = symptoms.root
-    words = one_line(symptoms.text) or (root.type if root else "no error was recorded")
-    return _diagnosis(
-        Finding(
-            Kind.UNKNOWN,
-            Blame.UNKNOWN,
-            f"an error that no rule knows: {words}",
-            "look at the exchange and the traceback in the run folder",
-        ),
-        "unknown",
-        symptoms,
-    )
-
-
-def _diagnosis(finding: Finding, rule: str, symptoms: Symptoms) -> Diagnosis:
+    finding, rule = find(symptoms)
     return Diagnosis(
         kind=finding.kind,
         blame=finding.blame,
         summary=one_line(finding.summary, 300),
         next_step=one_line(finding.next_step, 300),
         rule=rule,
-        evidence=_evidence(symptoms),
+        evidence=evidence(symptoms),
     )
 
 
-def _evidence(symptoms: Symptoms) -> tuple[str, ...]:
+def evidence(symptoms: Symptoms) -> tuple[str, ...]:
+    """What was seen, in a few lines that a person can check in the run folder."""
     found: list[str] = []
     if exchange := symptoms.exchange:
         answer = f"HTTP {exchange.status}" if exchange.status else exchange.error or "no answer"

@@ -21,6 +21,10 @@ MAX_REJECTIONS = 2
 """How often a model may ask for something else before the scene ends."""
 
 
+class ToolsMissing(Exception):
+    """An MCP server did not start: the SDK warns of it, and goes on without its tools."""
+
+
 @dataclass(frozen=True, slots=True)
 class Persistence:
     """Where a conversation is kept, and by which id."""
@@ -48,7 +52,7 @@ def play(scene: Scene, production: Production) -> End:
     """Say all turns of ``scene``, one after the other; how the last of them ended.
 
     Every tool call waits for confirmation and is shown to the guard first. Raises the SDK's
-    ConversationRunError as it is, and UnsupportedBySdk.
+    ConversationRunError as it is, UnsupportedBySdk, and ToolsMissing.
     """
     guard = CommandGuard(scene.allow, production.workspace, scene.allow_tools)
     conversation = _open(scene, production)
@@ -61,6 +65,8 @@ def play(scene: Scene, production: Production) -> End:
             if index == len(scene.turns) - 1 and scene.condense:
                 conversation.condense()
             conversation.send_message(turn)
+            if missing := scene.allow_tools - set(conversation.agent.tools_map):
+                raise ToolsMissing(f"the SDK does not offer {', '.join(sorted(missing))}")
             end = _run(conversation, guard, production.tape)
             if end != "finished":
                 break

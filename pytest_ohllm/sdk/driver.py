@@ -70,6 +70,7 @@ class Driver:
         self.unreachable = unreachable
         self._redact = redact
         self.listener = listener
+        environment.lend_stderr()
 
     def fork(self, listener: Listener) -> Driver:
         """Another driver for the same profile, with time of its own."""

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,18 @@ def load() -> None:
         import openhands.tools.terminal  # noqa: F401
     # Says on every conversation that it is not persisted, which is what we want.
     logging.getLogger("openhands.sdk.conversation.state").setLevel(logging.ERROR)
+
+
+def lend_stderr() -> None:
+    """Let ``sys.stderr`` have a file descriptor, where it is a stream that has none.
+
+    MCP servers inherit it, and cannot be started otherwise: so it is with ``--capture=sys``.
+    """
+    try:
+        sys.stderr.fileno()
+    except (AttributeError, OSError):
+        with suppress(AttributeError):
+            sys.stderr.fileno = lambda: 2  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -62,14 +62,14 @@ class Selection:
             return
         stage, check = stage_of(item), check_id(item)
         folder = self._folder.check_folder(profile, stage, check)
-        rerun = rerun_command(item, self._options(profile))
+        rerun = rerun_command(item, self._options(item, profile))
         item.stash[CASE] = Case(profile, stage, check, folder, rerun)
         timed = item.get_closest_marker("timeout") is not None
         if not timed and self._config.pluginmanager.has_plugin("timeout"):
             item.add_marker(pytest.mark.timeout(self._timeout))
 
-    def _options(self, profile: str) -> list[str]:
-        """The options that select ``profile``, and how its tools are called."""
+    def _options(self, item: pytest.Item, profile: str) -> list[str]:
+        """The options that select ``profile``, and the others that ``item`` depends on."""
         option = self._config.option
         chosen: dict[str, str | None] = {"--llm-profile": profile}
         if profile == builtin.ADHOC and option.llm_model:
@@ -79,6 +79,8 @@ class Selection:
                 "--llm-api-key-env": option.llm_api_key_env,
             }
         chosen["--llm-tools"] = None if option.llm_tools == "auto" else option.llm_tools
+        if "llm_gates" in getattr(item, "fixturenames", ()):
+            chosen["--llm-gates"] = None if option.llm_gates == "auto" else option.llm_gates
         return [f"{name}={value}" for name, value in chosen.items() if value]
 
     def _order(self, item: pytest.Item) -> tuple[int, str]:

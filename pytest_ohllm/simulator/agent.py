@@ -13,7 +13,8 @@ from pytest_ohllm.simulator import knowledge, observation, summary, task
 from pytest_ohllm.simulator.task import Task
 from pytest_ohllm.simulator.turn import Message, Reply, Tool, ToolCall, Turn
 
-_TERMINALS = ("terminal", "bash", "execute_bash", "shell", "run_command")
+TERMINALS = ("terminal", "bash", "execute_bash", "shell", "run_command")
+"""Names of tools that run shell commands."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def current_task(turn: Turn) -> tuple[Task, tuple[Result, ...]]:
 def find_terminal(tools: tuple[Tool, ...]) -> Tool | None:
     """The tool that runs shell commands: by name, else by a free-text ``command`` argument."""
     for tool in tools:
-        if tool.name in _TERMINALS and "command" in tool.properties:
+        if tool.name in TERMINALS and "command" in tool.properties:
             return tool
     for tool in tools:
         command = tool.properties.get("command")

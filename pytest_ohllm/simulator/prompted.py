@@ -54,7 +54,8 @@ def fold(reply: Reply) -> Reply:
     call = reply.tool_calls[0]
     lines = [reply.text, f"<function={call.name}>"] if reply.text else [f"<function={call.name}>"]
     for name, value in call.arguments.items():
-        text = value if isinstance(value, str) else json.dumps(value)
+        # The prompt says nothing on how objects and lists are written; models write JSON.
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines.append(f"<parameter={name}>{text}</parameter>")
     lines.append("</function>")
     return replace(reply, text="\n".join(lines), tool_calls=(), finish="stop")

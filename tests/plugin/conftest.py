@@ -19,13 +19,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.conftest import Result
+from tests.conftest import NO_GATES, Result
 
 _FOREIGN = ("OHLLM_", "OPENHANDS_", "LLM_", "OH_", "PYTEST_", "PY_COLORS")
 
 
 class Project:
-    """A folder with tests of a user, in which pytest is run as the user does."""
+    """A folder with tests of a user, in which pytest is run as the user does.
+
+    The packaged checks of stage D are left out unless the arguments hold a ``--llm-gates``.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,7 +54,7 @@ class Project:
         home = self.path / "home"
         home.mkdir(exist_ok=True)
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *arguments],
+            [sys.executable, "-m", "pytest", NO_GATES, *arguments],
             cwd=self.path,
             env=kept | {"HOME": str(home)} | (env or {}),
             stdout=subprocess.PIPE,
@@ -87,6 +90,18 @@ def make_project(tmp_path_factory: pytest.TempPathFactory) -> MakeProject:
         return Project(tmp_path_factory.mktemp(name))
 
     return make
+
+
+def refusal(result: Result) -> str:
+    """The one line with which pytest refused to run."""
+    lines = [line for line in result.output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    assert result.ret == 4, result.output
+    assert len(errors) == 1, result.output
+    assert "Traceback" not in result.output
+    assert "INTERNALERROR" not in result.output
+    assert result.folder is None, "a run that was refused leaves no folder"
+    return errors[0]
 
 
 def testcases(path: Path) -> list[tuple[str, dict[str, str], list[str]]]:

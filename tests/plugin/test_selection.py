@@ -17,6 +17,7 @@ from pytest_ohllm.model import Outcome, Stage
 from pytest_ohllm.profiles import creation, schema
 from pytest_ohllm.simulator.server import Simulator
 from tests.conftest import Compat, Result
+from tests.plugin.conftest import refusal
 
 KEY = "sk-fake-key-of-the-selection-tests-0123456789"
 
@@ -43,18 +44,6 @@ def save(folder: Path, name: str, simulator: Simulator, **settings: Any) -> None
 def profiles_of(result: Result) -> list[str]:
     """Names of the profiles that were tested, in order."""
     return [profile.name for profile in result.run.profiles]
-
-
-def refusal(result: Result) -> str:
-    """The one line with which pytest refused to run."""
-    lines = [line for line in result.output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR: ")]
-    assert result.ret == 4, result.output
-    assert len(errors) == 1, result.output
-    assert "Traceback" not in result.output
-    assert "INTERNALERROR" not in result.output
-    assert result.folder is None, "a run that was refused leaves no folder"
-    return errors[0]
 
 
 # What is refused, in one line.

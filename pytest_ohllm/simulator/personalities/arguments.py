@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 from pytest_ohllm.simulator import agent
@@ -11,6 +12,10 @@ from pytest_ohllm.simulator.personalities.calls import each, edit_calls, works
 from pytest_ohllm.simulator.personalities.declaration import Behave, Personality
 from pytest_ohllm.simulator.response import Refusal
 from pytest_ohllm.simulator.turn import Reply, ToolCall, Turn
+
+
+_MISREAD = re.compile(r"\s*(?:\[[^\]]*\]\s*)?Error validating tool\b")
+"""What the SDK tells a model whose arguments it could not read."""
 
 
 def _object(call: wire.Document) -> wire.Document:
@@ -26,21 +31,12 @@ def _object(call: wire.Document) -> wire.Document:
 
 
 def _malformed_once(turn: Turn, reply: Reply) -> Reply:
-    """The first call of a task is cut short; once that is told, it gets it right."""
-    if any(message.role == "tool" for message in turn.messages):
-        return _asked_again(turn, reply)
-    return each(lambda call: replace(call, raw=call.json[: len(call.json) // 2]))(turn, reply)
-
-
-def _asked_again(turn: Turn, reply: Reply) -> Reply:
-    """An error of the client about the arguments is no result: the call is made again."""
-    wanted, results = agent.current_task(turn)
-    terminal = agent.find_terminal(turn.tools)
-    done = [result for result in results if "exit code" in result.text]
-    if terminal is None or reply.tool_calls or len(done) >= len(wanted.commands):
-        return reply
-    call = agent.call_terminal(terminal, wanted.commands[len(done)])
-    return Reply(tool_calls=(call,), finish="tool_calls")
+    """The first call of a conversation is cut short; once that is told, it gets it right."""
+    if not any(message.role == "tool" for message in turn.messages):
+        return each(lambda call: replace(call, raw=call.json[: len(call.json) // 2]))(turn, reply)
+    # An error of the client about the arguments is no result: the call has yet to be made.
+    results = tuple(m for m in turn.messages if m.role != "tool" or not _MISREAD.match(m.text))
+    return agent.answer(replace(turn, messages=results))
 
 
 def _reads_arguments(turn: Turn) -> Refusal | None:

@@ -79,7 +79,7 @@ def _loops(turn: Turn, reply: Reply) -> Reply:
 
 
 def _rename(change: Callable[[str], str]) -> Behave:
-    """Calls of the terminal under another name."""
+    """Calls of tools under the names that ``change`` gives them."""
 
     def behave(turn: Turn, reply: Reply) -> Reply:
         calls = tuple(replace(call, name=change(call.name)) for call in reply.tool_calls)
@@ -240,7 +240,7 @@ PERSONALITIES = (
     _tolerated(
         "tool-alias",
         "calls the terminal `bash`, an alias that the SDK knows",
-        _rename(lambda name: "bash"),
+        _rename(lambda name: "bash" if name in agent.TERMINALS else name),
     ),
     _tolerated(
         "tag-in-tool-name",

@@ -331,7 +331,7 @@ class TestNames:
     def test_an_unknown_model_is_a_wrong_name(self, status: int, body: Any) -> None:
         diagnosis = answered(status, body)
 
-        assert (diagnosis.rule, diagnosis.kind) == ("not_found", "configuration")
+        assert (diagnosis.rule, diagnosis.kind) == ("model_unknown", "configuration")
         assert "'openai/some-model'" in diagnosis.summary
 
     def test_a_parameter_that_the_model_lacks_is_not_an_unknown_model(self) -> None:

@@ -1,0 +1,232 @@
+"""``ohllm profiles check``: can a profile be used now, and what will a run with it cost?"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pytest_ohllm.app.output import Json, key_text, print_json
+from pytest_ohllm.profiles.errors import ProfileError
+
+if TYPE_CHECKING:
+    from pytest_ohllm.model import Profile
+    from pytest_ohllm.plan import Part, Plan, Price
+    from pytest_ohllm.profiles.listing import Entry
+    from pytest_ohllm.wire.reachability import Unreachable
+
+INCONCLUSIVE = 10  # as pytest ends with such a profile, when it does not refuse it
+
+_DRY = "not checked (--dry-run)"
+_NOTHING_TO_ASK = "not checked: only litellm knows the provider's own address"
+_SIMULATED = "the embedded provider, which starts with the run"
+_REACHED = "can be reached, as far as can be told without a request"
+_MALFORMED = "not checked: see below"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What is known of the address: ``reachable`` is None where nothing was asked."""
+
+    reachable: bool | None
+    note: str
+    problem: Unreachable | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The plan of a run and its price; ``at_most`` since `auto` may leave gates out."""
+
+    plan: Plan
+    price: Price | None
+    at_most: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is shown of one profile."""
+
+    entry: Entry
+    endpoint: Endpoint
+    cost: Cost
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing speaks against a run."""
+        return not self.entry.problem and self.endpoint.reachable is not False
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="A saved profile, sim, or sim:PERSONALITY.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Connect to nothing: say only what is known here.")
+    ] = False,
+    stages: Annotated[
+        str | None, typer.Option(metavar="A,B,C,D", help="The run's --llm-stages.")
+    ] = None,
+    gates: Annotated[str, typer.Option(metavar="NAMES", help="The run's --llm-gates.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Say whether a profile can be used now, and what a run with it will cost.
+
+    No request and no key is sent. The exit code is 0 if it can be used,
+    10 if its key is not there or its address cannot be reached.
+    """
+    from pytest_ohllm.profiles.listing import entry
+    from pytest_ohllm.profiles.store import load
+
+    profile = load(name)
+    cost = _cost(profile, stages, gates)
+    report = Report(entry(profile, os.environ), _endpoint(profile, dry_run), cost)
+    if as_json:
+        print_json(**_as_json(report))
+    else:
+        _print(report, _command(name, stages, gates))
+    if not report.usable:
+        raise typer.Exit(INCONCLUSIVE)
+
+
+def _cost(profile: Profile, stages: str | None, gates: str) -> Cost:
+    from pytest_ohllm.gates import parse_gates, parse_stages
+    from pytest_ohllm.plan import CLAIMED_ONLY, plan
+
+    try:
+        chosen = parse_stages(stages, "--stages")
+        wanted = parse_gates(gates, "--gates")
+    except ValueError as error:
+        raise ProfileError(str(error)) from error
+    unsure = "D" in chosen and not CLAIMED_ONLY.isdisjoint(wanted.selected - wanted.named)
+    return Cost(plan(chosen, wanted.selected), _price(profile), unsure)
+
+
+def _price(profile: Profile) -> Price | None:
+    """The profile's own price, which the SDK would count with, or the one that litellm knows."""
+    from pytest_ohllm.plan import Price, price
+    from pytest_ohllm.profiles import builtin
+
+    if profile.source == builtin.SOURCE:
+        return Price(0.0, 0.0)
+    own = [profile.settings.get(f"{way}_cost_per_token") for way in ("input", "output")]
+    stated = [float(value) for value in own if isinstance(value, int | float) and value > 0]
+    return Price(*stated) if len(stated) == 2 else price(profile.model)
+
+
+def _endpoint(profile: Profile, dry_run: bool) -> Endpoint:
+    from pytest_ohllm.profiles import builtin
+    from pytest_ohllm.profiles.endpoint import check_base_url
+    from pytest_ohllm.wire.reachability import probe
+
+    if profile.source == builtin.SOURCE:
+        return Endpoint(None, _SIMULATED)
+    if profile.base_url is None:
+        return Endpoint(None, _NOTHING_TO_ASK)
+    if check_base_url(profile.base_url, profile.model):
+        return Endpoint(None, _MALFORMED)
+    if dry_run:
+        return Endpoint(None, _DRY)
+    problem = probe(profile.base_url)
+    return Endpoint(problem is None, problem.summary if problem else _REACHED, problem)
+
+
+def _command(name: str, stages: str | None, gates: str) -> str:
+    options = {"profile": name, "stages": stages, "gates": None if gates == "auto" else gates}
+    words = [f"--llm-{option}={value}" for option, value in options.items() if value is not None]
+    return shlex.join(["pytest", *words])
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    cost, problem = report.cost, report.endpoint.problem
+    return {
+        **dataclasses.asdict(report.entry),
+        "reachable": report.endpoint.reachable,
+        "unreachable": None if problem is None else dataclasses.asdict(problem),
+        "usable": report.usable,
+        "price": None if cost.price is None else cost.price._asdict(),
+        "plan": {
+            "at_most": cost.at_most,
+            **_amounts(cost.plan, cost.price),
+            "parts": [
+                {"stage": part.stage, "gates": part.gates, **_amounts(part, cost.price)}
+                for part in cost.plan.parts
+            ],
+        },
+    }
+
+
+def _amounts(of: Plan | Part, price: Price | None) -> dict[str, Any]:
+    return {
+        "calls": of.calls,
+        "prompt_tokens": of.prompt_tokens,
+        "completion_tokens": of.completion_tokens,
+        "cost": of.cost(price),
+    }
+
+
+def _print(report: Report, command: str) -> None:
+    from pytest_ohllm.app.tables import print_table
+
+    entry, endpoint = report.entry, report.endpoint
+    about = {
+        "profile": entry.name,
+        "model": entry.model,
+        "base URL": entry.base_url or "",
+        "key": key_text(entry),
+        "source": entry.source,
+        "endpoint": endpoint.note,
+    }
+    print_table(("Field", "Value"), about.items())
+    typer.echo()
+    _print_cost(report.cost)
+    typer.echo()
+    if entry.problem:
+        typer.echo(f"not usable now: {entry.problem}")
+    if endpoint.problem:
+        typer.echo(f"not usable now: {endpoint.problem.summary}: {endpoint.problem.next_step}")
+    if report.usable:
+        typer.echo(f"nothing speaks against it: {command}")
+
+
+def _print_cost(cost: Cost) -> None:
+    from pytest_ohllm.app.tables import print_table
+    from pytest_ohllm.model import Stage
+    from pytest_ohllm.plan import COMPLETION_TOKENS_PER_CALL
+
+    rows = [
+        _row(f"{part.stage} {', '.join(part.gates) or Stage(part.stage).claim}", part, cost.price)
+        for part in cost.plan.parts
+    ]
+    total = "total, at most" if cost.at_most else "total"
+    titles = ("Part", "Calls", "Tokens sent", "Tokens written", "Cost")
+    print_table(titles, [*rows, _row(total, cost.plan, cost.price)])
+    typer.echo(
+        "Estimated for a run in which all goes well, with "
+        f"{COMPLETION_TOKENS_PER_CALL} tokens written in each call."
+    )
+    if cost.at_most:
+        typer.echo("Gates are left out where nothing claims that the model can do what they need.")
+    typer.echo(_price_text(cost.price))
+
+
+def _row(title: str, of: Plan | Part, price: Price | None) -> tuple[str, ...]:
+    from pytest_ohllm.model import Usage
+    from pytest_ohllm.report.matrix import cost_text
+
+    cost = cost_text(Usage(llm_calls=of.calls, cost=of.cost(price)))
+    numbers = (of.calls, of.prompt_tokens, of.completion_tokens)
+    return title, *(f"{number:,}" for number in numbers), cost
+
+
+def _price_text(price: Price | None) -> str:
+    if price is None:
+        return (
+            "The price is unknown: litellm lists none for this model. Give it to the profile by "
+            "--set input_cost_per_token=… and --set output_cost_per_token=…"
+        )
+    if not any(price):
+        return "The embedded provider is free."
+    sent, written = (f"${value * 1e6:,.2f}" for value in price)
+    return f"The price is {sent} for a million tokens sent, {written} for a million written."

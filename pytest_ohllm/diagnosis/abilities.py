@@ -1,0 +1,162 @@
+"""Rules for what a model or its server cannot do: tools, pictures, long prompts, some subjects."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_ohllm.diagnosis.account import said
+from pytest_ohllm.diagnosis.finding import Finding
+from pytest_ohllm.diagnosis.symptoms import Symptoms
+from pytest_ohllm.model import Blame, Kind
+
+_TOOLS = re.compile(
+    r"(?:not|n't) (?:currently )?support(?:ed|s|ing)? (?:the )?(?:native )?"
+    r"(?:tools?\b(?!_)|functions?\b|function[ _-]?calling|tool[ _-](?:use|call\w*))|"
+    r"(?:tools?|functions?|tool use)[`'\"]? (?:use |calling |call )?(?:is|are) not "
+    r"(?:currently )?(?:support|enabled|available)|"
+    r"enable-auto-tool-choice|tool-call-parser|no endpoints found that support tool|"
+    r"\btools?\b param requires --jinja",
+    re.IGNORECASE,
+)
+_FLAGS = re.compile(r"(?<!\w)--[a-z][a-z-]+")
+_IMAGE = re.compile(
+    r"(?:not|n't|cannot|no|unable to|only|at most \d+|at most|invalid|unsupported)\b.{0,60}"
+    r"\b(?:images?|image_url|vision|multi-?modal|pictures?)\b|"
+    r"\b(?:images?|image_url|vision|multi-?modal)\b.{0,60}(?:not|n't|cannot|only|unsupported|"
+    r"disabled)\b",
+    re.IGNORECASE,
+)
+_CONTEXT = re.compile(
+    r"context[ _-]?(?:length|window|size|limit)|maximum context|max(?:imum)? (?:prompt|input|"
+    r"model|sequence) (?:length|len|tokens)|prompt (?:is )?too (?:long|large)|too many (?:input )?"
+    r"tokens|input (?:is |length )?(?:too (?:long|large)|exceeds?)|token (?:count|limit) .{0,60}"
+    r"exceed|exceeds? .{0,60}(?:token|context|length) ?(?:limit|count|length|window)|"
+    r"reduce the length|\bn_ctx\b|\bnum_ctx\b|string_above_max_length|request too large",
+    re.IGNORECASE,
+)
+_OUTPUT = (
+    re.compile(
+        r"(?P<n>\d[\d,_]*)\s*(?:tokens?\s*)?(?:in|for|of|as)\s+(?:the |your )?"
+        r"(?:completion|output|max_\w*tokens)",
+        re.I,
+    ),
+    re.compile(
+        r"(?:max_\w*tokens|completion|output)\W{0,4}(?:value |is |of |=|:)?\W{0,3}"
+        r"(?P<n>\d[\d,_]*)",
+        re.I,
+    ),
+)
+_INPUT = re.compile(
+    r"(?P<n>\d[\d,_]*)\s*(?:tokens?\s*)?(?:in|of|from)\s+(?:the |your )?(?:messages|prompt|input|"
+    r"text)|(?:prompt|input|messages)\W{0,4}(?:length |is |of |has |contains |=|:)?\W{0,3}"
+    r"(?P<m>\d[\d,_]*)",
+    re.I,
+)
+_FILTER = re.compile(
+    r"content[ _-]?(?:filter|policy|management|moderation)|responsibleai|moderation|"
+    r"(?:prompt|input|output|response) .{0,40}(?:flagged|blocked)|\bflagged\b|"
+    r"safety (?:system|filter|polic|reason|setting)|prohibited[_ ]content|datainspection|"
+    r"inappropriate content|usage polic",
+    re.IGNORECASE,
+)
+_MEMORY = re.compile(
+    r"more (?:system )?memory|out of (?:gpu )?memory|insufficient (?:gpu )?memory|"
+    r"cuda (?:error|out)|failed to (?:load|allocate) .{0,30}(?:model|memory|buffer)|no lora|"
+    r"(?:re)?start (?:the )?(?:server|vllm|llama-server) with",
+    re.IGNORECASE,
+)
+
+
+def server_too_small(s: Symptoms) -> Finding | None:
+    """The user's own server lacks memory or a flag for this model."""
+    if not s.refused or not _MEMORY.search(s.text):
+        return None
+    return Finding(
+        Kind.CONFIGURATION,
+        Blame.USER,
+        f"the server cannot run the model as it is set up: {said(s)}",
+        "give the server more memory, or serve a smaller model",
+    )
+
+
+def tools_refused(s: Symptoms) -> Finding | None:
+    """The endpoint refuses the ``tools`` field as such."""
+    if not s.refused or not _TOOLS.search(s.text) or (s.status or 400) >= 500:
+        return None
+    if s.self_hosted and s.pasted is not None and _FLAGS.search(s.text):
+        return Finding(
+            Kind.CONFIGURATION,
+            Blame.USER,
+            f"the server was started without native tool calling: {said(s)}",
+            "start it with the flags that it names, or set native_tool_calling to false",
+        )
+    return Finding(
+        Kind.MODEL_LIMITATION,
+        Blame.ENDPOINT,
+        f"the endpoint does not offer native tool calling: {said(s)}",
+        "set native_tool_calling to false, or enable tool calling in the server",
+        named="tools",
+    )
+
+
+def images_refused(s: Symptoms) -> Finding | None:
+    """The model takes no pictures, or not these."""
+    if not s.refused or (s.status or 400) >= 500 or not _IMAGE.search(s.text):
+        return None
+    if "image_url" in s.text and "unknown variant" in s.text:
+        pass  # a schema that lacks pictures altogether says the same thing
+    return Finding(
+        Kind.MODEL_LIMITATION,
+        Blame.ENDPOINT,
+        f"the endpoint does not take this picture: {said(s)}",
+        "set capability_overrides.supports_vision to false, or use a model that sees",
+        named="image",
+    )
+
+
+def context_length(s: Symptoms) -> Finding | None:
+    """The request does not fit the model's context, be it the prompt or the room for the answer."""
+    if s.status not in (None, 400, 413, 422, 500) or not s.refused or not _CONTEXT.search(s.words):
+        return None
+    if _asks_for_too_much(s.text):
+        chosen = s.chosen is None or "max_output_tokens" in s.chosen
+        set_by_user = s.settings.get("max_output_tokens") is not None and chosen
+        return Finding(
+            Kind.CONFIGURATION if set_by_user else Kind.UNKNOWN,
+            Blame.USER if set_by_user else Blame.UNKNOWN,
+            f"the request leaves no room, since it asks for too long an answer: {said(s)}",
+            "lower max_output_tokens in the profile",
+            suspicion=None if set_by_user else Kind.SDK_GAP,
+            named="max_output_tokens",
+        )
+    return Finding(
+        Kind.MODEL_LIMITATION,
+        Blame.MODEL,
+        f"the request does not fit the model's context: {said(s)}",
+        "serve the model with a larger context; the SDK's agent needs 16,384 tokens or more",
+    )
+
+
+def content_filter(s: Symptoms) -> Finding | None:
+    """A filter at the provider stopped a harmless prompt."""
+    if s.status not in (None, 200, 400, 403, 422) or not s.refused or not _FILTER.search(s.words):
+        return None
+    return Finding(
+        Kind.MODEL_LIMITATION,
+        Blame.ENDPOINT,
+        f"the provider's content filter refused the prompt: {said(s)}",
+        "relax the filter at the provider",
+    )
+
+
+def _asks_for_too_much(text: str) -> bool:
+    """Whether the numbers say that the answer's length is the larger part of what does not fit."""
+    output = next((match for one in _OUTPUT if (match := one.search(text))), None)
+    prompt = _INPUT.search(text)
+    if output is None or prompt is None:
+        return False
+    return _number(output["n"]) > _number(prompt["n"] or prompt["m"])
+
+
+def _number(digits: str) -> int:
+    return int(re.sub(r"\D", "", digits) or 0)
