@@ -6,6 +6,7 @@ import functools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -25,35 +26,72 @@ USES = {"usage": "reasoning"}
 """Gates that judge the scenario of another one."""
 
 
+class Repertoire:
+    """What was played for a profile, kept for as long as its settings are the same.
+
+    A check that fails may be run again with other settings, and must not judge what was played with
+    the old ones.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._played: dict[tuple[str, str], Any] = {}
+
+    def get[T](self, name: str, play: Callable[[], T]) -> T:
+        """What ``play`` gave when it was asked for first."""
+        key = (name, self._driver.settings_id)
+        if key not in self._played:
+            self._played[key] = play()
+        found: T = self._played[key]
+        return found
+
+
 @pytest.fixture(scope="session")
-def hello(llm_driver: Driver) -> Transcript:
+def repertoire(llm_driver: Driver) -> Repertoire:
+    """Every scenario of the profile that has been played."""
+    return Repertoire(llm_driver)
+
+
+@pytest.fixture
+def hello(llm_driver: Driver, repertoire: Repertoire) -> Transcript:
     """One direct answer, without an agent."""
-    return llm_driver.complete(prompts.HELLO)
+    return repertoire.get("hello", lambda: llm_driver.complete(prompts.HELLO))
 
 
-@pytest.fixture(scope="session")
-def wrong_model(llm_driver: Driver, hello: Transcript) -> Transcript:
+@pytest.fixture
+def wrong_model(llm_driver: Driver, repertoire: Repertoire) -> Transcript:
     """The same question to a model that does not exist: what an error looks like here."""
     model = f"{llm_driver.connection.profile.model}-does-not-exist"
-    return llm_driver.complete(prompts.HELLO, changes={"model": model}, timeout=15)
+    return repertoire.get(
+        "wrong model",
+        lambda: llm_driver.complete(prompts.HELLO, changes={"model": model}, timeout=15),
+    )
 
 
-@pytest.fixture(scope="session")
-def tooling(llm_driver: Driver, llm_tools: str) -> Tooling:
+@pytest.fixture
+def tooling(llm_driver: Driver, llm_tools: str, repertoire: Repertoire) -> Tooling:
     """Which way of calling tools to use, learnt on the way."""
-    return Tooling(llm_driver, llm_tools)
+    return repertoire.get("tooling", lambda: Tooling(llm_driver, llm_tools))
 
 
-@pytest.fixture(scope="session")
-def greeting(tooling: Tooling) -> Transcript:
+@pytest.fixture
+def greeting(tooling: Tooling, repertoire: Repertoire) -> Transcript:
     """A conversation of the agent in which no tool is needed."""
-    return tooling.converse(prompts.GREETING, allow=[prompts.GREETING_COMMAND])
+    return repertoire.get(
+        "greeting",
+        lambda: tooling.converse(prompts.GREETING, allow=[prompts.GREETING_COMMAND]),
+    )
 
 
-@pytest.fixture(scope="session")
-def tool_run(tooling: Tooling) -> Transcript:
+@pytest.fixture
+def tool_run(tooling: Tooling, repertoire: Repertoire) -> Transcript:
     """The agent runs one command and reports."""
-    return tooling.converse(prompts.MARKER_TASK, allow=[prompts.MARKER_COMMAND], needs_call=True)
+    return repertoire.get(
+        "tool run",
+        lambda: tooling.converse(
+            prompts.MARKER_TASK, allow=[prompts.MARKER_COMMAND], needs_call=True
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +102,13 @@ class NonceRun:
     transcript: Transcript
 
 
-@pytest.fixture(scope="session")
-def nonce_run(tooling: Tooling) -> NonceRun:
+@pytest.fixture
+def nonce_run(tooling: Tooling, repertoire: Repertoire) -> NonceRun:
     """The agent reads a file that holds a random word, and says the word."""
+    return repertoire.get("nonce run", lambda: _nonce_run(tooling))
+
+
+def _nonce_run(tooling: Tooling) -> NonceRun:
     nonce = f"word-{secrets.token_hex(4)}"
     transcript = tooling.converse(
         prompts.NONCE_TASK,
@@ -77,23 +119,28 @@ def nonce_run(tooling: Tooling) -> NonceRun:
     return NonceRun(nonce, transcript)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def ensemble(
     request: pytest.FixtureRequest,
     llm_driver: Driver,
     llm_profile: Profile,
     tooling: Tooling,
     llm_gates: WantedGates,
+    repertoire: Repertoire,
 ) -> Ensemble:
     """All scenarios that the checks of this profile will judge, begun at once."""
-    wanted = _scenarios(request.session.items, llm_profile.name)
-    playing = Ensemble(llm_driver, SIDE_BY_SIDE)
-    for name, scenario in SCENARIOS.items():
-        if name in wanted:
-            claimed_only = not wanted[name] & llm_gates.named
-            stage = functools.partial(Stage, mode=tooling.mode, claimed_only=claimed_only)
-            playing.start(name, functools.partial(_played, scenario, stage))
-    return playing
+
+    def begin() -> Ensemble:
+        wanted = _scenarios(request.session.items, llm_profile.name)
+        playing = Ensemble(llm_driver, SIDE_BY_SIDE)
+        for name, scenario in SCENARIOS.items():
+            if name in wanted:
+                claimed_only = not wanted[name] & llm_gates.named
+                stage = functools.partial(Stage, mode=tooling.mode, claimed_only=claimed_only)
+                playing.start(name, functools.partial(_played, scenario, stage))
+        return playing
+
+    return repertoire.get("ensemble", begin)
 
 
 @pytest.fixture

@@ -5,6 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+import jsonschema
+
+from pytest_ohllm.sdk.guard import shorten
+
 TOOL: dict[str, Any] = {
     "name": "place_order",
     "description": "Place an order, and get a receipt.",
@@ -59,3 +63,13 @@ def order() -> dict[str, Any]:
         "priority": "high",
         "note": 'leave it at the "back" door',
     }
+
+
+def problem(arguments: Any) -> str | None:
+    """What the schema does not allow in these arguments, and where; ``None`` if it allows them."""
+    try:
+        jsonschema.validate(arguments, TOOL["inputSchema"])
+    except jsonschema.ValidationError as error:
+        where = ".".join(map(str, error.absolute_path)) or "arguments"
+        return f"{where}: {shorten(error.message)}"
+    return None

@@ -46,6 +46,7 @@ def test_usage_is_reported(hello: Transcript) -> None:
             f"{usage.completion_tokens or 0} completion tokens)",
             next_step="have the server report usage: cost and context cannot be tracked without",
             blame=Blame.ENDPOINT,
+            avoidable=False,
         )
 
 

@@ -7,11 +7,8 @@ import re
 import pytest
 
 from compat_suite import pictures
-from compat_suite.requirements import (
-    READ_IT,
-    require_end,
-    require_words,
-)
+from compat_suite.refusals import PICTURES, skip_if_refused
+from compat_suite.requirements import READ_IT, require_end, require_words
 from compat_suite.scenarios import Play
 from pytest_ohllm.judgement import Shortfall, require_answer, unsupported
 from pytest_ohllm.model import Blame, Kind
@@ -25,6 +22,7 @@ def test_the_model_sees_a_picture(play: Play) -> None:
     """Four colours, one of 360 arrangements, that stand nowhere but in the picture."""
     played = play("vision")
     transcript = played.transcript
+    skip_if_refused(transcript, PICTURES)
     require_answer(transcript)
     if "image" not in str(transcript.exchanges[-1].request):
         raise Shortfall(

@@ -60,7 +60,7 @@ def _candidates(wanted: str, settings: Mapping[str, object]) -> list[ToolMode]:
 
 
 def _says_something_about_tools(transcript: Transcript) -> bool:
-    """Whether the failure may lie in the way of calling tools: keys and outages do not."""
+    """Whether the failure lies in the way of calling tools; any other takes an examination."""
     if transcript.error is None:
         return True
-    return not diagnose(Symptoms.of(transcript)).kind.inconclusive
+    return diagnose(Symptoms.of(transcript)).rule == "tools_refused"

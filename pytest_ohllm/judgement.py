@@ -23,7 +23,10 @@ class CallFailed(AssertionError):
 
 
 class Shortfall(AssertionError):
-    """The model or the endpoint answered, and the answer is not what works with the SDK."""
+    """The model or the endpoint answered, and the answer is not what works with the SDK.
+
+    ``avoidable`` tells whether other settings of the SDK could make a difference.
+    """
 
     def __init__(
         self,
@@ -32,12 +35,14 @@ class Shortfall(AssertionError):
         next_step: str,
         kind: Kind = Kind.MODEL_LIMITATION,
         blame: Blame = Blame.MODEL,
+        avoidable: bool = True,
     ) -> None:
         super().__init__(summary)
         self.summary = summary
         self.next_step = next_step
         self.kind = kind
         self.blame = blame
+        self.avoidable = avoidable
 
 
 class NotRun(pytest.skip.Exception):  # type: ignore[name-defined,misc]

@@ -272,14 +272,39 @@ class Transcript(Record):
 
 
 class Remedy(Record):
-    """The smallest change to the profile's settings that makes a failing check pass."""
+    """The smallest change to the profile's settings that makes a failing check pass.
+
+    ``note`` says where the SDK could do without being told, if it can be seen.
+    """
 
     settings: dict[str, Any]
     summary: str
+    note: str = ""
+
+
+class Probe(Record):
+    """One request of an experiment: what was changed in the failing one, and what came of it."""
+
+    change: str
+    status: int | None
+    result: Literal["works", "same", "differs"]
+    seconds: float = 0.0
+
+
+class Confidence(StrEnum):
+    """What a diagnosis rests on, the strongest first."""
+
+    EXPERIMENT = "experiment"  # one change turned failure into success, and back
+    CODE = "code"  # a status, a machine-readable code, an exception
+    TEXT = "text"  # words alone
 
 
 class Diagnosis(Record):
-    """Why a check did not pass."""
+    """Why a check did not pass.
+
+    ``autofix`` says whether a change of the SDK may be proposed: ``offered``, or ``refused: why``.
+    ``fields`` are the parts of the request that make the difference, as vendors write them.
+    """
 
     kind: Kind
     summary: str
@@ -287,6 +312,11 @@ class Diagnosis(Record):
     next_step: str
     rule: str = ""
     evidence: tuple[str, ...] = ()
+    confidence: Confidence = Confidence.TEXT
+    fields: tuple[str, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    remedy: Remedy | None = None
+    autofix: str = ""
 
 
 class CheckResult(Record):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SUITE = "compat_suite"
 _LONGEST_SECONDS = 86_400
+_MOST_PROBES = 1000
 
 _SESSION: pytest.StashKey[LlmSession] = pytest.StashKey()
 
@@ -79,6 +80,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_seconds,
         default=120.0,
         help="Time for each check (default: 120).",
+    )
+    group.addoption(
+        "--llm-probes",
+        metavar="N",
+        type=_count,
+        default=12,
+        help="Requests that may be spent on finding out why a check failed, and as many again on "
+        "settings that make it pass (default: 12; 0 switches both off).",
     )
     group.addoption(
         "--llm-run-dir",
@@ -167,6 +176,15 @@ def _seconds(text: str) -> float:
             f"expected a number of seconds above 0 and up to {_LONGEST_SECONDS:,}, got {text!r}"
         )
     return seconds
+
+
+def _count(text: str) -> int:
+    """A number of requests."""
+    if not text.isdecimal() or int(text) > _MOST_PROBES:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 0 to {_MOST_PROBES}, got {text!r}"
+        )
+    return int(text)
 
 
 def _asks_on_command_line(options: Any) -> bool:

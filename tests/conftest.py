@@ -120,4 +120,6 @@ def compat(_imported: None, pytester: pytest.Pytester, monkeypatch: pytest.Monke
     for name in list(os.environ):
         if name.startswith(_OURS) or name == "PYTEST_ADDOPTS":
             monkeypatch.delenv(name)
+    # Between two tests of the run inside, this is sys.stderr, and an MCP server may be started.
+    monkeypatch.setattr("_pytest.capture.CaptureIO.fileno", lambda _: 2)
     return Compat(pytester)

@@ -48,7 +48,7 @@ MAY_KNOW = {
     "xdist": {"session.xdist"},
     "pytest_html": {"session.html"},
     "pytest_metadata": {"session.html"},
-    "_pytest": {"session.junit"},
+    "_pytest": {"session.junit", "session.executor"},
     "compat_suite": set(),
     "typer": {"app", "autofix"},
 }

@@ -39,6 +39,10 @@ class CheckFolder:
         record = {"schema_version": SCHEMA_VERSION, **facts, **self._identity}
         self.write_json("started.json", record)
 
+    def below(self, name: str) -> CheckFolder:
+        """A folder in this one, for what belongs to the check and is not its own run."""
+        return CheckFolder(self.path / Path(name).name, self._identity, self._redactor)
+
     def write_json(self, name: str, value: Any) -> None:
         """Write ``value`` (records, containers, anything) as JSON, replacing what was there."""
         replace_file(self._file(name), json_document(value, self._redactor))

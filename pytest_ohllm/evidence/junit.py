@@ -5,6 +5,7 @@ JUnit files come from CI artifacts, hence from anyone: reading one trusts nothin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ BLOCKED_BY = "ohllm.blocked_by"
 FOLDER = "ohllm.folder"
 RERUN = "ohllm.rerun"
 TOOL_MODE = "ohllm.tool_mode"
+REMEDY = "ohllm.remedy"
+CONFIDENCE = "ohllm.confidence"
+AUTOFIX = "ohllm.autofix"
 
 LONGEST_VALUE = 2000
 """Characters of a property; the whole text is in the run folder."""
@@ -94,6 +98,7 @@ def properties(
     unknown is left out.
     """
     diagnosis = result.diagnosis
+    remedy = diagnosis.remedy if diagnosis else None
     return _exact(
         (PROFILE, result.profile),
         (STAGE, result.stage),
@@ -107,6 +112,9 @@ def properties(
         (FOLDER, folder),
         (RERUN, rerun),
         (TOOL_MODE, result.tool_mode),
+        (REMEDY, json.dumps(remedy.settings) if remedy else None),
+        (CONFIDENCE, diagnosis and diagnosis.confidence),
+        (AUTOFIX, diagnosis and diagnosis.autofix),
     )
 
 

@@ -59,6 +59,10 @@ class Row:
     cost: str
     seconds: float
     remedy: str | None
+    why: str = ""
+    """What fails without the remedy."""
+    note: str = ""
+    """Where the SDK could know this by itself."""
 
     @property
     def works(self) -> bool:
@@ -138,6 +142,8 @@ def _row(profile: ProfileReport) -> Row:
         cost=cost_text(profile.usage),
         seconds=profile.seconds,
         remedy=remedy_text(profile.remedy) if profile.remedy else None,
+        why=profile.remedy.summary if profile.remedy else "",
+        note=profile.remedy.note if profile.remedy else "",
     )
 
 

@@ -205,7 +205,12 @@ class _Page:
 
     def _remedy(self, row: Row) -> Iterator[Line]:
         mark = _verdict_mark(row, self.ascii)
-        yield from self._paragraph(mark, row.profile, row.remedy or "", "works with these settings")
+        yield from self._paragraph(mark, row.profile, row.why, "works with these settings")
+        room = self.width - len(_MARGIN) * 2
+        for line in wrapped(self.safe(row.remedy or ""), room):
+            yield ((_MARGIN * 2 + line, "cyan"),)
+        for line in wrapped(self.safe(row.note), room) if row.note else ():
+            yield ((_MARGIN * 2 + line, "dim"),)
 
 
 def _verdict_mark(row: Row, ascii: bool) -> Span:

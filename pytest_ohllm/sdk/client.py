@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
@@ -69,6 +69,23 @@ def build_llm(
         return LLM(**fields)
     except ValidationError as error:
         raise UnusableSettings(_first_problem(error)) from error
+
+
+def chosen(settings: Mapping[str, Any]) -> frozenset[str]:
+    """Which of a profile's settings somebody chose: those that are not the SDK's own defaults.
+
+    Saved profiles hold every field. Without the SDK in this process, all of them count.
+    """
+    if not environment.sdk_is_imported():
+        return frozenset(settings)
+    from openhands.sdk import LLM
+
+    fields = LLM.model_fields
+    return frozenset(
+        name
+        for name, value in settings.items()
+        if name not in fields or value != fields[name].get_default(call_default_factory=True)
+    )
 
 
 def answer(

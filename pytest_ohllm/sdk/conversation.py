@@ -65,8 +65,7 @@ def play(scene: Scene, production: Production) -> End:
             if index == len(scene.turns) - 1 and scene.condense:
                 conversation.condense()
             conversation.send_message(turn)
-            if missing := scene.allow_tools - set(conversation.agent.tools_map):
-                raise ToolsMissing(f"the SDK does not offer {', '.join(sorted(missing))}")
+            _require_tools(scene, conversation)
             end = _run(conversation, guard, production.tape)
             if end != "finished":
                 break
@@ -101,6 +100,16 @@ def _open(scene: Scene, production: Production) -> Any:
         max_iteration_per_run=MAX_STEPS,
         **props,
     )
+
+
+def _require_tools(scene: Scene, conversation: Any) -> None:
+    """Ask the model for nothing that it was not offered."""
+    missing = scene.allow_tools - set(conversation.agent.tools_map)
+    if scene.mcp and missing:
+        raise ToolsMissing(
+            f"the MCP server {', '.join(scene.mcp)} did not start, and the SDK goes on without "
+            f"{', '.join(sorted(missing))}"
+        )
 
 
 def _run(conversation: Any, guard: CommandGuard, tape: Tape) -> End:

@@ -6,6 +6,7 @@ happened, and checks judge that.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+
+import httpx
 
 from pytest_ohllm.model import Exchange, ToolMode, Transcript
 from pytest_ohllm.profiles.connection import Connection
@@ -24,7 +27,11 @@ from pytest_ohllm.sdk.scene import Scene
 from pytest_ohllm.sdk.server import ServedScene, plain_settings
 from pytest_ohllm.sdk.take import Take
 from pytest_ohllm.wire.reachability import Unreachable
+from pytest_ohllm.wire.replay import Replay
 from pytest_ohllm.wire.tape import Tape
+
+_KEPT_REQUESTS = 64
+"""How many requests are remembered as they were sent, in case that one must be examined."""
 
 
 class EndpointUnreachable(ConnectionError):
@@ -70,17 +77,40 @@ class Driver:
         self.unreachable = unreachable
         self._redact = redact
         self.listener = listener
+        self._originals: dict[float, httpx.Request] = {}
         environment.lend_stderr()
 
     def fork(self, listener: Listener) -> Driver:
         """Another driver for the same profile, with time of its own."""
-        return Driver(
+        other = Driver(
             self.connection,
             timeout=self.timeout,
             redact=self._redact,
             listener=listener,
             unreachable=self.unreachable,
         )
+        other._originals = self._originals
+        return other
+
+    def adopt(self, settings: Mapping[str, Any]) -> None:
+        """Go on with these settings in place of the profile's: a setting of ``None`` is none."""
+        profile = self.connection.profile
+        changed = profile.model_copy(update={"settings": dict(settings)})
+        self.connection = Connection(changed, self.connection.secrets)
+
+    @property
+    def settings_id(self) -> str:
+        """What tells one set of settings from another: scenarios played with it can be reused."""
+        return json.dumps(self.connection.profile.settings, sort_keys=True, default=str)
+
+    def replay(self, exchange: Exchange, seconds: float) -> Replay | None:
+        """A way to send the request of ``exchange`` again, for so many seconds at most.
+
+        ``None`` if it was not sent from this process, or too long ago.
+        """
+        original = self._originals.get(exchange.started)
+        deadline = time.monotonic() + min(seconds, self.left)
+        return None if original is None else Replay(original, self._redact, deadline)
 
     def capability(self, name: str) -> bool:
         """What the SDK's metadata says of the model: ``vision`` or ``responses``."""
@@ -244,11 +274,17 @@ class Driver:
             self._publish(take.transcript(scenario, mode, error))
             raise
         finally:
+            self._keep(take.tape.originals)
             spent = time.monotonic() - started - take.tape.preparing
             self.left = max(0.0, self.left - spent)
         transcript = take.transcript(scenario, mode, failure)
         self._publish(transcript)
         return transcript
+
+    def _keep(self, originals: Mapping[float, httpx.Request]) -> None:
+        self._originals.update(originals)
+        for old in list(self._originals)[:-_KEPT_REQUESTS]:
+            self._originals.pop(old, None)
 
     def _load(self) -> BaseException | None:
         """Import the SDK; what went wrong, if anything did."""

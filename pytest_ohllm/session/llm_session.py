@@ -28,6 +28,8 @@ from pytest_ohllm.sdk import environment, revision
 from pytest_ohllm.sdk.driver import Driver
 from pytest_ohllm.session import wanted
 from pytest_ohllm.session.censor import Censor
+from pytest_ohllm.session.clinic import Clinic
+from pytest_ohllm.session.executor import Executor
 from pytest_ohllm.session.gates import Gates
 from pytest_ohllm.session.junit import describe_suite
 from pytest_ohllm.session.recorder import Recorder
@@ -226,8 +228,11 @@ class LlmSession:
         html: Any = (
             import_module("pytest_ohllm.session.html") if plugins.has_plugin("html") else None
         )
-        self._recorder = Recorder(folder, gates, self._drivers, html.attach if html else None)
-        parts: list[object] = [gates, Timeouts(), self._recorder]
+        budget = self.config.option.llm_probes
+        clinic = Clinic(self._drivers, budget)
+        self._recorder = Recorder(folder, gates, clinic, html.attach if html else None)
+        executor = Executor(folder, self._recorder, self._drivers, search=budget > 0)
+        parts: list[object] = [gates, Timeouts(), self._recorder, executor]
         if not self.worker:
             parts.append(Terminal(self, self._redactor))
             if html is not None:

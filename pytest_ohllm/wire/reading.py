@@ -13,6 +13,7 @@ from typing import Any
 from pytest_ohllm.model import Exchange
 
 _REASONING_KEYS = {"reasoning", "reasoning_content", "thinking", "thought", "encrypted_content"}
+_TOO_LONG = ("length", "max_tokens", "MAX_TOKENS", "max_output_tokens")
 _LAST_EVENTS = {"response.completed", "response.incomplete", "message_stop"}
 
 
@@ -45,9 +46,25 @@ def is_finished(exchange: Exchange) -> bool:
     return any(_ends(one) for one in objects(exchange))
 
 
+def is_cut_off(exchange: Exchange) -> bool:
+    """Whether the answer ends because it had become too long."""
+    return any(_cut_off(one) for one in objects(exchange))
+
+
 def content_frames(exchange: Exchange) -> int:
     """How many frames carried a piece of the answer's text."""
     return sum(bool(_text(one)) for one in objects(exchange))
+
+
+def came_at_once(exchange: Exchange) -> bool:
+    """Whether the pieces of a stream's text arrived together, at the end of the time it took.
+
+    Something collects the stream, or the model takes long to begin and is very fast then: one
+    exchange does not tell which.
+    """
+    pieces, first = content_frames(exchange), exchange.first_byte
+    together = pieces > 4 and 4 * exchange.chunks <= pieces
+    return together and first is not None and first > 0.8 * exchange.seconds
 
 
 def text(exchange: Exchange) -> str:
@@ -91,6 +108,17 @@ def _ends(one: Mapping[str, Any]) -> bool:
     return any(choice.get("finish_reason") or choice.get("finishReason") for choice in choices)
 
 
+def _cut_off(one: Mapping[str, Any]) -> bool:
+    choices = [*_items(one, "choices"), *_items(one, "candidates")]
+    ends = [choice.get("finish_reason") or choice.get("finishReason") for choice in choices]
+    delta = one.get("delta")
+    ends += [delta.get("stop_reason")] if isinstance(delta, Mapping) else []
+    ends += [one.get("stop_reason"), one.get("done_reason")]
+    incomplete = one.get("incomplete_details")
+    ends += [incomplete.get("reason")] if isinstance(incomplete, Mapping) else []
+    return any(end in _TOO_LONG for end in ends)
+
+
 def _text(one: Mapping[str, Any]) -> str:
     """The answer's text in one object; deltas and whole answers alike."""
     pieces: list[Any] = []
@@ -112,30 +140,34 @@ def _text(one: Mapping[str, Any]) -> str:
 
 
 def _prompt_tokens(one: Mapping[str, Any]) -> int | None:
-    inner = one.get("response") or one.get("message")
-    for holder in (one, inner if isinstance(inner, Mapping) else {}):
-        usage = holder.get("usage") or holder.get("usageMetadata") or {}
-        if not isinstance(usage, Mapping):
-            continue
-        cached = _count(usage, "cache_read_input_tokens", "cache_creation_input_tokens")
-        if found := _count(usage, "prompt_tokens", "input_tokens", "promptTokenCount"):
-            return found + cached
+    for usage in _usages(one):
+        # Only Anthropic counts what it read from its cache, or wrote into it, on its own.
+        parts = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        for names in (("prompt_tokens",), ("promptTokenCount",), parts):
+            if found := _count(usage, *names):
+                return found
     return _count(one, "prompt_eval_count") or None
 
 
 def _cached_tokens(one: Mapping[str, Any]) -> int:
-    inner = one.get("response") or one.get("message")
-    for holder in (one, inner if isinstance(inner, Mapping) else {}):
-        usage = holder.get("usage") or holder.get("usageMetadata") or {}
-        if not isinstance(usage, Mapping):
-            continue
-        found = _count(usage, "cache_read_input_tokens", "cachedContentTokenCount")
+    """The largest count: proxies tell the same one in the words of several protocols."""
+    found = [0]
+    for usage in _usages(one):
+        names = ("cache_read_input_tokens", "cachedContentTokenCount")
+        found += [_count(usage, name) for name in names]
         for details in ("prompt_tokens_details", "input_tokens_details"):
             if isinstance(part := usage.get(details), Mapping):
-                found += _count(part, "cached_tokens")
-        if found:
-            return found
-    return 0
+                found.append(_count(part, "cached_tokens"))
+    return max(found)
+
+
+def _usages(one: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Where an object tells of its tokens: itself, or the answer that an event is about."""
+    for holder in (one, one.get("response"), one.get("message")):
+        if isinstance(holder, Mapping):
+            usage = holder.get("usage") or holder.get("usageMetadata")
+            if isinstance(usage, Mapping):
+                yield usage
 
 
 def _reasons(value: Any) -> bool:

@@ -67,6 +67,11 @@ class Tape:
         return tuple(take.exchange(self.redact) for take in list(self._takes))
 
     @property
+    def originals(self) -> dict[float, httpx.Request]:
+        """The requests as they were sent, keys and all, by the time at which they began."""
+        return {take.started: take.request for take in list(self._takes)}
+
+    @property
     def remaining(self) -> float | None:
         """Seconds until the deadline, at least 0; ``None`` without one."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())

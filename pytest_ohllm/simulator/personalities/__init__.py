@@ -21,11 +21,16 @@ from pytest_ohllm.simulator.personalities import (
     histories,
     limits,
     models,
+    pictures,
     providers,
     rejections,
+    responses,
+    schemas,
+    skills,
     streams,
     thoughts,
     unknown_models,
+    usage,
 )
 from pytest_ohllm.simulator.personalities.declaration import Personality, compose, split
 
@@ -34,16 +39,21 @@ _BY_NAME: dict[str, Personality] = {
     for family in (
         healthy,
         models,
+        skills,
         thoughts,
         calls,
         arguments,
         histories,
+        pictures,
         limits,
         rejections,
+        schemas,
         streams,
+        usage,
         accounts,
         unknown_models,
         providers,
+        responses,
         gateways,
     )
     for personality in family.PERSONALITIES

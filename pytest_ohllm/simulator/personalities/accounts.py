@@ -35,11 +35,23 @@ def _rate_limited(turn: Turn) -> Refusal | None:
     )
 
 
+_SUMMARIES = ("auto", "concise", "detailed")
+
+
 def _unverified(turn: Turn) -> Refusal | None:
     """OpenAI hides an account's state behind what looks like a bad parameter."""
     asked = turn.fields.get("reasoning")
     if not isinstance(asked, dict) or not asked.get("summary"):
         return None
+    if asked["summary"] not in _SUMMARIES:
+        # The field is known, so its values are checked before the account is.
+        return Refusal(
+            400,
+            f"Invalid value: '{asked['summary']}'. Supported values are: 'auto', 'concise', and "
+            "'detailed'.",
+            param="reasoning.summary",
+            code="invalid_value",
+        )
     return Refusal(
         400,
         "Your organization must be verified to generate reasoning summaries. Please go to: "

@@ -13,7 +13,6 @@ from pytest_ohllm.simulator.personalities.declaration import Behave, Personality
 from pytest_ohllm.simulator.response import Refusal
 from pytest_ohllm.simulator.turn import Reply, ToolCall, Turn
 
-
 _MISREAD = re.compile(r"\s*(?:\[[^\]]*\]\s*)?Error validating tool\b")
 """What the SDK tells a model whose arguments it could not read."""
 

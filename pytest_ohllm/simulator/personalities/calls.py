@@ -7,7 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pytest_ohllm.simulator.personalities import wire
-from pytest_ohllm.simulator.personalities.declaration import Behave, Deliver, Personality
+from pytest_ohllm.simulator.personalities.declaration import (
+    Behave,
+    Deliver,
+    Personality,
+    works_by_prompt,
+)
 from pytest_ohllm.simulator.response import Refusal, Response
 from pytest_ohllm.simulator.turn import Reply, ToolCall, Turn
 
@@ -126,36 +131,26 @@ def works(
     )
 
 
-def _prompted(name: str, description: str, behave: Behave) -> Personality:
-    """Native calls never work, the SDK's own format does."""
-    return Personality(
-        name,
-        description,
-        healthy=True,
-        verdict="WORKS WITH SETTINGS",
-        behave=(behave,),
-        remedy={"native_tool_calling": False},
-    )
-
-
 PERSONALITIES = (
-    _prompted(
-        "call-as-json", "writes tool calls into the content as bare JSON", _written(_as_json)
+    works_by_prompt(
+        "call-as-json",
+        "writes tool calls into the content as bare JSON",
+        behave=(_written(_as_json),),
     ),
-    _prompted(
+    works_by_prompt(
         "call-as-hermes",
         "writes tool calls into the content as JSON between `<tool_call>` tags",
-        _written(_as_hermes),
+        behave=(_written(_as_hermes),),
     ),
-    _prompted(
+    works_by_prompt(
         "call-as-xml",
         "writes tool calls into the content as `<function=…>` XML, as Qwen3-Coder does",
-        _written(_as_xml),
+        behave=(_written(_as_xml),),
     ),
-    _prompted(
+    works_by_prompt(
         "call-as-python",
         "writes tool calls into the content as Python, as Llama 4 does",
-        _written(_as_python),
+        behave=(_written(_as_python),),
     ),
     works(
         "delta-without-index",

@@ -158,6 +158,24 @@ class Personality:
         return reduce(_with_quirks, (self, other), both)
 
 
+def works_by_prompt(name: str, description: str, **quirks: Any) -> Personality:
+    """Native tool calls do not work there, the SDK's prompt-based ones do.
+
+    All but one thing: MCP tools that take objects. The SDK has each argument written between tags,
+    and what should be an object reaches the tool as a string.
+    """
+    return Personality(
+        name,
+        description,
+        healthy=True,
+        verdict="WORKS WITH SETTINGS",
+        stage="D",
+        gate="mcp",
+        kind="sdk_gap",
+        **{"remedy": {"native_tool_calling": False}, **quirks},
+    )
+
+
 def compose(parts: list[Personality]) -> Personality:
     """All ``parts`` at once; at least one."""
     return reduce(lambda left, right: left + right, parts)

@@ -1,21 +1,22 @@
-"""Personalities that are particular about the messages: their order, their content, pictures."""
+"""Personalities that are particular about messages: their order, their content, their length."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from pytest_ohllm.simulator import agent
-from pytest_ohllm.simulator.personalities.declaration import Personality, Refuse
+from pytest_ohllm.simulator.personalities.declaration import (
+    Personality,
+    Refuse,
+    works_by_prompt,
+)
 from pytest_ohllm.simulator.response import Refusal
 from pytest_ohllm.simulator.turn import Reply, Turn
 
 _READ = 2000
-_SEES = {"capability_overrides": {"supports_vision": True}}
-_COLOUR = re.compile(r"\b(?:red|green|blue|yellow|black|white)\b")
 
 
 def _items(turn: Turn) -> Sequence[Mapping[str, Any]]:
@@ -117,39 +118,6 @@ def _tools_in_order(turn: Turn) -> Refusal | None:
     )
 
 
-def _no_picture_urls(turn: Turn) -> Refusal | None:
-    if any(picture.url for message in turn.messages for picture in message.pictures):
-        return Refusal(
-            400,
-            "Invalid request: unsupported image url: only base64 encoded images are supported",
-        )
-    return None
-
-
-def _no_pictures(turn: Turn) -> Refusal | None:
-    """vLLM serving a model for text."""
-    if any(message.pictures for message in turn.messages):
-        return Refusal(
-            400,
-            f"{turn.model} is not a multimodal model",
-            type="BadRequestError",
-            code=400,
-        )
-    return None
-
-
-def _loses_pictures(turn: Turn, reply: Reply) -> Reply:
-    blind = tuple(replace(message, pictures=()) for message in turn.messages)
-    return agent.answer(replace(turn, messages=blind)) if blind != turn.messages else reply
-
-
-def _guesses_colours(turn: Turn, reply: Reply) -> Reply:
-    """Says what pictures often show."""
-    if not any(message.pictures for message in turn.messages):
-        return reply
-    return replace(reply, text=_COLOUR.sub("blue", reply.text))
-
-
 def _reads_beginnings(turn: Turn, reply: Reply) -> Reply:
     """Of a long message only the beginning is read, without a word."""
     cut = tuple(replace(m, text=m.text[:_READ]) if m.role == "tool" else m for m in turn.messages)
@@ -194,52 +162,15 @@ PERSONALITIES = (
         "rejects an assistant's message without content and without calls",
         _assistant_speaks,
     ),
-    Personality(
+    works_by_prompt(
         "null-content-rejected",
         "rejects a message without content, even one with tool calls",
-        healthy=True,
-        verdict="WORKS WITH SETTINGS",
         refuse=(_content_is_there,),
-        remedy={"native_tool_calling": False},
     ),
     _works(
         "tool-order-enforced",
         "rejects tool calls that are not answered at once, as OpenAI does",
         _tools_in_order,
-    ),
-    _works(
-        "image-urls-rejected",
-        "accepts pictures as base64 only",
-        _no_picture_urls,
-        settings=_SEES,
-    ),
-    _works(
-        "images-rejected",
-        "rejects pictures as vLLM does for a text model; the profile claims vision",
-        _no_pictures,
-        settings=_SEES,
-    ),
-    Personality(
-        "image-dropped",
-        "drops pictures without a word",
-        healthy=True,
-        verdict="WORKS",
-        stage="D",
-        gate="vision",
-        kind="model_limitation",
-        behave=(_loses_pictures,),
-        settings=_SEES,
-    ),
-    Personality(
-        "image-guessed",
-        "names colours that the picture does not have",
-        healthy=True,
-        verdict="WORKS",
-        stage="D",
-        gate="vision",
-        kind="model_limitation",
-        behave=(_guesses_colours,),
-        settings=_SEES,
     ),
     Personality(
         "forgetful",

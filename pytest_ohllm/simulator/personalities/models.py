@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from pytest_ohllm.simulator import agent, summary
+from pytest_ohllm.simulator import agent
 from pytest_ohllm.simulator.personalities.declaration import Behave, Personality
 from pytest_ohllm.simulator.turn import Reply, ToolCall, Turn
 
 _PRINTED = re.compile(r"^\s*(?:echo|printf)\s+['\"]?(.*?)['\"]?\s*$", re.DOTALL)
-_SUM = re.compile(r"\bwhat is (-?\d+ [-+*] -?\d+)", re.IGNORECASE)
 _WRONG_COMMAND = "uname -s"
 
 
@@ -119,62 +117,18 @@ def _prose(turn: Turn, reply: Reply) -> Reply:
     )
 
 
-def _eager(turn: Turn, reply: Reply) -> Reply:
-    """Lets the shell do sums."""
-    terminal = agent.find_terminal(turn.tools)
-    asked = _SUM.search(agent.current_task(turn)[0].text)
-    if terminal is None or asked is None or turn.messages[-1].role == "tool":
-        return reply
-    call = agent.call_terminal(terminal, f"echo $(({asked.group(1)}))")
-    return Reply(tool_calls=(call,), finish="tool_calls")
-
-
-def _gives_up(turn: Turn, reply: Reply) -> Reply:
-    """After a command that failed nothing else is tried."""
-    wanted, results = agent.current_task(turn)
-    if wanted.way != "until one succeeds" or not results or not reply.tool_calls:
-        return reply
-    return Reply(text="The command failed, so I could not find out what you asked for. Sorry!")
-
-
-def _no_unicode(turn: Turn, reply: Reply) -> Reply:
-    """A tokenizer that knows no letters beyond ASCII."""
-    return replace(reply, text=reply.text.encode("ascii", "replace").decode())
-
-
-def _flattens(turn: Turn, reply: Reply) -> Reply:
-    """Objects and lists among the arguments become strings of JSON."""
-    calls = [
-        replace(
-            call,
-            arguments={
-                name: json.dumps(value) if isinstance(value, dict | list) else value
-                for name, value in call.arguments.items()
-            },
-        )
-        for call in reply.tool_calls
-    ]
-    return replace(reply, tool_calls=tuple(calls))
-
-
-def _no_summary(turn: Turn, reply: Reply) -> Reply:
-    return Reply(text="The user and I talked.") if summary.wanted(turn) else reply
-
-
 def _breaks_down(turn: Turn, reply: Reply) -> Reply:
     """The same words over and over, until the limit."""
     return replace(reply, text=" ".join([*reply.text.split()[:3], *["and so on"] * 400]))
 
 
-def _limited(name: str, description: str, behave: Behave, gate: str | None = None) -> Personality:
-    """A model that lacks something: in stage C, or for one gate only."""
+def _limited(name: str, description: str, behave: Behave) -> Personality:
+    """A model that cannot be an agent."""
     return Personality(
         name,
         description,
-        healthy=gate is not None,
-        verdict="WORKS" if gate else "DOES NOT WORK",
-        stage="D" if gate else "C",
-        gate=gate,
+        verdict="DOES NOT WORK",
+        stage="C",
         kind="model_limitation",
         behave=(behave,),
     )
@@ -251,14 +205,4 @@ PERSONALITIES = (
     _limited("prose-about-tool", "explains in prose how one would call the tool", _prose),
     _limited("ignores-instruction", "makes small talk, whatever is asked for", _ignores),
     _limited("repeats-itself", "says the same words again and again", _breaks_down),
-    _limited("eager", "calls the terminal for a sum that needs none", _eager, "no_tool"),
-    _limited("gives-up", "tries nothing else after a command failed", _gives_up, "tool_error"),
-    _limited("ascii-only", "turns other letters into question marks", _no_unicode, "long_output"),
-    _limited(
-        "flattens-arguments",
-        "gives objects and lists among the arguments as strings of JSON",
-        _flattens,
-        "mcp",
-    ),
-    _limited("empty-summary", "sums up a conversation without its facts", _no_summary, "condenser"),
 )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_ohllm.simulator.personalities.declaration import Personality, Refuse
+from pytest_ohllm.simulator.personalities.declaration import (
+    Personality,
+    Refuse,
+    works_by_prompt,
+)
 from pytest_ohllm.simulator.response import Call, Refusal
 from pytest_ohllm.simulator.turn import Turn
 
@@ -47,17 +51,27 @@ def _tools_need_responses(turn: Turn) -> Refusal | None:
     )
 
 
-def _no_responses(call: Call, key: str | None) -> Refusal | None:
-    if call.path != "/v1/responses":
-        return None
-    return Refusal(404, "Not Found", body={"detail": "Not Found"})
-
-
-def _responses_without_tools(turn: Turn) -> Refusal | None:
-    if turn.protocol != "responses" or not turn.tools:
+def _no_streams(turn: Turn) -> Refusal | None:
+    """OpenAI's o1."""
+    if not turn.stream:
         return None
     return Refusal(
-        400, "Tools are not supported by this model on the Responses API.", type="BadRequestError"
+        400,
+        "Unsupported value: 'stream' does not support true with this model. Supported values are: "
+        "false.",
+        param="stream",
+        code="unsupported_value",
+    )
+
+
+def _no_tools_in_streams(turn: Turn) -> Refusal | None:
+    """Bedrock, for Llama and Mistral."""
+    if not (turn.stream and turn.tools):
+        return None
+    return Refusal(
+        400,
+        "This model doesn't support tool use in streaming mode.",
+        type="ValidationException",
     )
 
 
@@ -89,48 +103,36 @@ def _offline(name: str, description: str, refusal: Refusal, **about: Any) -> Per
 
 
 PERSONALITIES = (
-    Personality(
+    works_by_prompt(
         "no-native-tools",
         "rejects `tools` as vLLM without a tool parser does; follows the prompt-based format",
-        healthy=True,
-        verdict="WORKS WITH SETTINGS",
         refuse=(_no_tools,),
-        remedy={"native_tool_calling": False},
     ),
-    Personality(
+    works_by_prompt(
         "no-native-tools-ollama",
         "rejects `tools` as Ollama does for a model whose template has none",
-        healthy=True,
-        verdict="WORKS WITH SETTINGS",
         spoken="ollama",
         refuse=(_ollama_no_tools,),
-        remedy={"native_tool_calling": False},
     ),
-    Personality(
+    works_by_prompt(
         "tools-need-responses",
         "refuses tools with reasoning effort on Chat Completions; Responses takes both",
-        healthy=True,
-        verdict="WORKS WITH SETTINGS",
         refuse=(_tools_need_responses,),
         remedy={"api_mode": "responses"},
     ),
     Personality(
-        "no-responses",
-        "has no Responses API: its path is not found",
+        "streams-refused",
+        "does not stream, and says so as OpenAI's o1 did",
         healthy=True,
         verdict="WORKS",
-        intercept=(_no_responses,),
+        refuse=(_no_streams,),
     ),
     Personality(
-        "responses-without-tools",
-        "claims the Responses API, and rejects tools there",
+        "streamed-tools-refused",
+        "does not call tools while streaming, and says so as Bedrock does",
         healthy=True,
         verdict="WORKS",
-        stage="D",
-        gate="responses",
-        kind="model_limitation",
-        refuse=(_responses_without_tools,),
-        settings={"api_mode": "chat", "capability_overrides": {"supports_responses_api": True}},
+        refuse=(_no_tools_in_streams,),
     ),
     Personality(
         "wrong-plan",

@@ -74,41 +74,21 @@ def _no_temperature(turn: Turn) -> Refusal | None:
 
 
 def _no_cache_control(turn: Turn) -> Refusal | None:
-    for path, _ in _keys(turn.fields.get("messages")):
+    for path, _ in keys(turn.fields.get("messages")):
         if path.endswith(".cache_control"):
             return Refusal(400, f"'messages{path}' : property 'cache_control' is unsupported")
     return None
 
 
-def _no_schema_keyword(*keywords: str) -> Refuse:
-    """Google's OpenAI-compatible endpoint, whose schemas are a subset of JSON Schema."""
-
-    def refuse(turn: Turn) -> Refusal | None:
-        for index, item in enumerate(turn.fields.get("tools") or ()):
-            for path, key in _keys((item.get("function") or {}).get("parameters")):
-                if key in keywords:
-                    where = f"tools[0].function_declarations[{index}].parameters"
-                    parent = path.removesuffix(f".{key}")
-                    message = (
-                        f'Invalid JSON payload received. Unknown name "{key}" at '
-                        f"'{where}{parent}': Cannot find field."
-                    )
-                    error = {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}
-                    return Refusal(400, message, body={"error": error})
-        return None
-
-    return refuse
-
-
-def _keys(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def keys(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Every key in ``value`` with the path to it."""
     if isinstance(value, dict):
         for name, item in value.items():
             yield f"{path}.{name}", name
-            yield from _keys(item, f"{path}.{name}")
+            yield from keys(item, f"{path}.{name}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _keys(item, f"{path}.{index}")
+            yield from keys(item, f"{path}.{index}")
 
 
 def _chosen(
@@ -151,17 +131,6 @@ def _own(
         refuse=(refuse,),
         remedy=remedy,
         **about,
-    )
-
-
-def _unseen(what: str, *keywords: str) -> Personality:
-    """The SDK takes these out of tools' schemas, so that none arrives."""
-    return Personality(
-        f"rejects-{what}",
-        f"rejects `{keywords[0]}` in a tool's schema, in Google's words",
-        healthy=True,
-        verdict="WORKS",
-        refuse=(_no_schema_keyword(*keywords),),
     )
 
 
@@ -262,7 +231,4 @@ PERSONALITIES = (
         "Groq",
         {"caching_prompt": False},
     ),
-    _unseen("schema-dialect", "$schema"),
-    _unseen("additional-properties", "additionalProperties"),
-    _unseen("schema-references", "$ref", "$defs"),
 )

@@ -12,7 +12,9 @@ from pytest_ohllm.simulator.response import JSON, Response, Step, Wait, json_byt
 from pytest_ohllm.simulator.turn import Turn
 
 FRAMES_BEFORE_THE_END = 4
-BUFFER_SECONDS = 0.3
+BUFFERED_SECONDS = 0.022
+"""What the model behind a buffering proxy takes for one frame: 0.7 s for counting to thirty."""
+
 FIRST_TOKEN_SECONDS = 1.0
 DRIP_SECONDS = 0.02
 
@@ -20,7 +22,7 @@ _CONTENT = b'"delta":{"content":'
 _DONE = b"data: [DONE]\n\n"
 
 
-def _stream(change: Deliver) -> Deliver:
+def streamed(change: Deliver) -> Deliver:
     """``change`` done to streams only."""
     return lambda turn, response: change(turn, response) if turn.stream else response
 
@@ -37,9 +39,9 @@ def _no_done(turn: Turn, response: Response) -> Response:
 
 
 def _buffered(turn: Turn, response: Response) -> Response:
-    """All frames in one write, after the time that they would have taken."""
-    whole = b"".join(step for step in response.steps if isinstance(step, bytes))
-    return replace(response, steps=(Wait(BUFFER_SECONDS), whole))
+    """All frames in one write, after the time that the model takes for them."""
+    frames = [step for step in response.steps if isinstance(step, bytes)]
+    return replace(response, steps=(Wait(BUFFERED_SECONDS * len(frames)), b"".join(frames)))
 
 
 def _truncated(turn: Turn, response: Response) -> Response:
@@ -126,37 +128,6 @@ def _slow_drip(turn: Turn, response: Response) -> Response:
     return replace(response, steps=tuple(steps))
 
 
-def _usage(change: wire.Edit) -> Deliver:
-    return lambda turn, response: wire.edited(response, change)
-
-
-def _drop_usage(document: wire.Document) -> wire.Document | None:
-    if document.get("choices") == []:
-        return None  # the chunk that a stream has for usage alone
-    return {name: value for name, value in document.items() if name != "usage"}
-
-
-def _null_usage(document: wire.Document) -> wire.Document:
-    return {**document, "usage": None}
-
-
-def _usage_everywhere(turn: Turn, response: Response) -> Response:
-    """Running counts in every chunk, and no chunk of its own, as some servers do it."""
-    counted = [chunk["usage"] for chunk in wire.documents(response) if chunk.get("usage")]
-    last = counted[-1] if counted else None
-    return wire.edited(
-        response, lambda chunk: {**chunk, "usage": last} if chunk.get("choices") else None
-    )
-
-
-def _constant_usage(document: wire.Document) -> wire.Document:
-    counted = document.get("usage") or {}
-    if "prompt_tokens" not in counted:
-        return document
-    usage = {**counted, "prompt_tokens": 7, "total_tokens": 7 + counted["completion_tokens"]}
-    return {**document, "usage": usage}
-
-
 def _loses_words(turn: Turn, response: Response) -> Response:
     steps = wire.frames(response)
     spoken = [i for i, step in enumerate(steps) if isinstance(step, bytes) and _CONTENT in step]
@@ -194,7 +165,7 @@ def _gated(name: str, description: str, deliver: Deliver, kind: str) -> Personal
         stage="D",
         gate="streaming",
         kind=kind,
-        deliver=(_stream(deliver),),
+        deliver=(streamed(deliver),),
     )
 
 
@@ -205,16 +176,15 @@ def _broken(name: str, description: str, deliver: Deliver, kind: str) -> Persona
 
 
 PERSONALITIES = (
-    _works("first-chunk-without-role", "never names the role in a stream", _stream(_no_role)),
-    _works("no-done", "ends streams after the finish reason, without [DONE]", _stream(_no_done)),
-    _works("keep-alive-comments", "sends a comment before every frame", _stream(_comments)),
-    _works("crlf-frames", "ends the lines of a stream by CR LF", _stream(_carriage_returns)),
+    _works("first-chunk-without-role", "never names the role in a stream", streamed(_no_role)),
+    _works("no-done", "ends streams after the finish reason, without [DONE]", streamed(_no_done)),
+    _works("keep-alive-comments", "sends a comment before every frame", streamed(_comments)),
+    _works("crlf-frames", "ends the lines of a stream by CR LF", streamed(_carriage_returns)),
     _works(
         "split-characters",
         "sends plain UTF-8 in writes that end within a character",
         _split_characters,
     ),
-    _works("usage-in-every-chunk", "repeats the usage in every chunk", _stream(_usage_everywhere)),
     _works("slow-start", "waits a second before the first token", _slow_start),
     _works("slow-drip", "pauses after every frame", _slow_drip),
     _gated(
@@ -247,24 +217,6 @@ PERSONALITIES = (
         _loses_words,
         "model_limitation",
     ),
-    _gated(
-        "stream-usage-missing",
-        "reports no usage in streams, even when asked to",
-        _usage(_drop_usage),
-        "model_limitation",
-    ),
-    _broken("usage-missing", "never reports usage", _usage(_drop_usage), "model_limitation"),
-    Personality(
-        "usage-constant",
-        "reports seven prompt tokens, however long the prompt is",
-        healthy=True,
-        verdict="WORKS",
-        stage="D",
-        gate="usage",
-        kind="model_limitation",
-        deliver=(_usage(_constant_usage),),
-    ),
-    _broken("usage-null", "reports `usage: null`", _usage(_null_usage), "model_limitation"),
     _broken(
         "content-null",
         "answers with `content: null` where text belongs",

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from pytest_ohllm.simulator import agent
 from pytest_ohllm.simulator.personalities import wire
-from pytest_ohllm.simulator.personalities.declaration import Personality
+from pytest_ohllm.simulator.personalities.declaration import Personality, works_by_prompt
 from pytest_ohllm.simulator.response import Refusal, Response
 from pytest_ohllm.simulator.seal import unseal
 from pytest_ohllm.simulator.turn import Reply, Turn
-
-_RESPONSES: Mapping[str, Any] = {
-    "api_mode": "responses",
-    "capability_overrides": {"supports_responses_api": True, "supports_reasoning_effort": True},
-}
 
 
 def _thinking(turn: Turn, reply: Reply) -> Reply:
@@ -86,17 +79,6 @@ def _wants_signature(turn: Turn) -> Refusal | None:
     return None
 
 
-def _unsealed(turn: Turn, response: Response) -> Response:
-    """Reasoning items without the sealed form that was asked for: they cannot be sent back."""
-
-    def drop(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: drop(v) for k, v in value.items() if k != "encrypted_content"}
-        return [drop(item) for item in value] if isinstance(value, list) else value
-
-    return wire.edited(response, drop)
-
-
 PERSONALITIES = (
     Personality(
         "reasoning-content",
@@ -135,14 +117,11 @@ PERSONALITIES = (
         kind="model_limitation",
         behave=(_only,),
     ),
-    Personality(
+    works_by_prompt(
         "reasoning-required",
         "rejects a history in which a tool call came back without its `reasoning_content`",
-        healthy=True,
-        verdict="WORKS WITH SETTINGS",
         refuse=(_wants_it_back,),
         behave=(_thinking,),
-        remedy={"native_tool_calling": False},
     ),
     Personality(
         "signature-compared",
@@ -169,16 +148,5 @@ PERSONALITIES = (
         spoken="gemini",
         settings={"capability_overrides": {"supports_reasoning_effort": True}},
         refuse=(_wants_signature,),
-    ),
-    Personality(
-        "reasoning-unsealed",
-        "Responses: gives thoughts without their sealed form, and does not know them afterwards",
-        verdict="WORKS WITH SETTINGS",
-        stage="C",
-        kind="sdk_gap",
-        spoken="responses",
-        settings=_RESPONSES,
-        deliver=(_unsealed,),
-        remedy={"reasoning_effort": None},
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pytest_ohllm.simulator.personalities.declaration import Personality
+from pytest_ohllm.simulator.personalities.declaration import Personality, works_by_prompt
 from pytest_ohllm.simulator.protocols import openai_errors
 from pytest_ohllm.simulator.response import Refusal
 from pytest_ohllm.simulator.turn import Turn
@@ -96,12 +96,9 @@ PERSONALITIES = (
         verdict="WORKS",
         any_model=True,
     ),
-    Personality(
+    works_by_prompt(
         "no-tool-endpoint",
         "404 for requests with tools: OpenRouter has no endpoint for them",
-        healthy=True,
-        verdict="WORKS WITH SETTINGS",
         refuse=(_no_tool_endpoint,),
-        remedy={"native_tool_calling": False},
     ),
 )
