@@ -18,8 +18,11 @@ _STATUSES = (400, 404, 405, 415, 422, 500, 501)
 _NO = r"(?:does not|doesn't|do not|don't|cannot|can't|not)(?: currently| yet)?"
 _IS_NOT = r"(?:is|are) not (?:currently |yet )?(?:supported|enabled|available)"
 _PICTURES = r"(?:images?|image_url|vision|multi-?modal)"
-_WHICH = r"(?! (?:of|with|in|from|larger|bigger|over|above|formats?|types?|urls?|files?)\b)"
+_WHICH = r"(?!/| (?:of|with|in|from|larger|bigger|over|above|formats?|types?|urls?|files?)\b)"
 """What follows if some are refused, and not all."""
+
+_ALWAYS = r"(?! (?:with|of|in|when|while|for (?!this model|the model))\b)"
+"""What follows if it depends."""
 
 _TOOLS = r"(?:tools?|functions?)(?:[ -](?:use|call\w*))?"
 _STREAMED = r"(?:in|while|when|with|for|during) (?:a )?stream"
@@ -51,8 +54,8 @@ STREAMS = _any(
     # OpenAI's o1
     r"'stream' does not support true with this model",
     # Hugging Face
-    rf"\bstream(?:ing)?[`']? {_IS_NOT}(?! (?:with|for|when|while|in)\b)",
-    rf"{_NO} support stream(?:s|ing)?\b(?! (?:with|of|when|while)\b)",
+    rf"\bstream(?:ing)?[`']? {_IS_NOT}{_ALWAYS}",
+    rf"{_NO} support stream(?:s|ing)?\b{_ALWAYS}",
     # Bedrock
     r"is unsupported for streaming",
 )

@@ -213,6 +213,7 @@ class Usage(Record):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    retries: int = 0
     cost: float | None = None
 
     def __add__(self, other: Usage) -> Usage:
@@ -221,6 +222,7 @@ class Usage(Record):
             prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
             completion_tokens=_sum(self.completion_tokens, other.completion_tokens),
             cached_tokens=_sum(self.cached_tokens, other.cached_tokens),
+            retries=self.retries + other.retries,
             # One call of unknown price makes the whole price unknown; no call at all costs nothing.
             cost=_total_cost(self, other),
         )

@@ -28,41 +28,61 @@ _IMAGE = re.compile(
 )
 _CONTEXT = re.compile(
     r"context[ _-]?(?:length|window|size|limit)|maximum context|max(?:imum)? (?:prompt|input|"
-    r"model|sequence) (?:length|len|tokens)|prompt (?:is )?too (?:long|large)|too many (?:input )?"
-    r"tokens|input (?:is |length )?(?:too (?:long|large)|exceeds?)|token (?:count|limit) .{0,60}"
-    r"exceed|exceeds? .{0,60}(?:token|context|length) ?(?:limit|count|length|window)|"
-    r"reduce the length|\bn_ctx\b|\bnum_ctx\b|string_above_max_length|request too large",
+    r"model|sequence) (?:length|len|tokens)|(?:prompt|messages?|conversation) (?:is |are )?too "
+    r"(?:long|large)|too many (?:input )?"
+    r"tokens|(?:input|prompt) (?:is |length )?(?:too (?:long|large)|exceeds?)|"
+    r"input length\b.{0,30}(?:should be|must be|exceeds?)|token (?:count|limit) .{0,60}"
+    r"exceed|exceed(?:s|ed)?\b .{0,60}(?:token|context|length) ?(?:limit|count|length|window)|"
+    r"(?:inputs?|prompt)\W{0,2} must have (?:less|fewer) than|got -\d|"
+    r"reduce the length|\bn_ctx\b|\bnum_ctx\b|string_above_max_length|"
+    r"request[ _](?:entity |body |payload )?(?:too[ _]large|exceeds the maximum size)|"
+    r"上下文(?:长度|窗口)|输入(?:长度|过长)",
     re.IGNORECASE,
 )
+_LOADED = re.compile(
+    r"(?:re)?(?:load|serve|start|run) the (?:model|server) with a (?:larger|bigger|longer)|"
+    r"loaded with (?:a )?context",
+    re.IGNORECASE,
+)
+"""Said by a server whose owner chose the size of the context."""
+
 _OUTPUT = (
     re.compile(
-        r"(?P<n>\d[\d,_]*)\s*(?:tokens?\s*)?(?:in|for|of|as)\s+(?:the |your )?"
+        r"(?P<n>\d[\d,_]{0,15})\s*(?:tokens?\s*)?(?:in|for|of|as)\s+(?:the |your )?"
         r"(?:completion|output|max_\w*tokens)",
         re.I,
     ),
     re.compile(
         r"(?:max_\w*tokens|completion|output)\W{0,4}(?:value |is |of |=|:)?\W{0,3}"
-        r"(?P<n>\d[\d,_]*)",
+        r"(?P<n>\d[\d,_]{0,15})",
         re.I,
     ),
 )
 _INPUT = re.compile(
-    r"(?P<n>\d[\d,_]*)\s*(?:tokens?\s*)?(?:in|of|from)\s+(?:the |your )?(?:messages|prompt|input|"
-    r"text)|(?:prompt|input|messages)\W{0,4}(?:length |is |of |has |contains |=|:)?\W{0,3}"
-    r"(?P<m>\d[\d,_]*)",
+    r"(?P<n>\d[\d,_]{0,15})\s*(?:tokens?\s*)?(?:in|of|from)\s+(?:the |your )?(?:messages|"
+    r"prompt|input|text)|"
+    r"(?:prompt|input|messages)\W{0,4}(?:length |is |of |has |contains |=|:)?\W{0,3}"
+    r"(?P<m>\d[\d,_]{0,15})",
     re.I,
 )
 _FILTER = re.compile(
     r"content[ _-]?(?:filter|policy|management|moderation)|responsibleai|moderation|"
-    r"(?:prompt|input|output|response) .{0,40}(?:flagged|blocked)|\bflagged\b|"
+    r"(?:prompt|input|output|response|content) .{0,40}(?:flagged|blocked)|\bflagged\b|"
+    r"violat\w+ .{0,40}(?:polic|guideline|terms)|safety_check|敏感|"
+    r"(?<!case[- ])sensitive|unsafe (?:or|content)|"
     r"safety (?:system|filter|polic|reason|setting)|prohibited[_ ]content|datainspection|"
     r"inappropriate content|usage polic",
+    re.IGNORECASE,
+)
+_TEMPLATE = re.compile(
+    r"\{%-?|jinja|chat[ _]template|raise_exception|TemplateError|at row \d+, column \d+",
     re.IGNORECASE,
 )
 _MEMORY = re.compile(
     r"more (?:system )?memory|out of (?:gpu )?memory|insufficient (?:gpu )?memory|"
     r"cuda (?:error|out)|failed to (?:load|allocate) .{0,30}(?:model|memory|buffer)|no lora|"
-    r"(?:re)?start (?:the )?(?:server|vllm|llama-server) with",
+    r"(?:re)?start (?:the )?(?:server|vllm|llama-server) with|must provide a chat template|"
+    r"model .{0,40}(?:is|was) loaded with(?:out)? (?!context)",
     re.IGNORECASE,
 )
 
@@ -81,9 +101,10 @@ def server_too_small(s: Symptoms) -> Finding | None:
 
 def tools_refused(s: Symptoms) -> Finding | None:
     """The endpoint refuses the ``tools`` field as such."""
-    if not s.refused or not _TOOLS.search(s.text) or (s.status or 400) >= 500:
+    if not s.refused or not _TOOLS.search(s.text) or _is_outage(s):
         return None
-    if s.self_hosted and s.pasted is not None and _FLAGS.search(s.text):
+    own = s.self_hosted or (s.pasted is not None and s.pasted.provider is None)
+    if own and s.pasted is not None and _FLAGS.search(s.text):
         return Finding(
             Kind.CONFIGURATION,
             Blame.USER,
@@ -101,10 +122,8 @@ def tools_refused(s: Symptoms) -> Finding | None:
 
 def images_refused(s: Symptoms) -> Finding | None:
     """The model takes no pictures, or not these."""
-    if not s.refused or (s.status or 400) >= 500 or not _IMAGE.search(s.text):
+    if not s.refused or _is_outage(s) or not _IMAGE.search(s.text):
         return None
-    if "image_url" in s.text and "unknown variant" in s.text:
-        pass  # a schema that lacks pictures altogether says the same thing
     return Finding(
         Kind.MODEL_LIMITATION,
         Blame.ENDPOINT,
@@ -118,6 +137,8 @@ def context_length(s: Symptoms) -> Finding | None:
     """The request does not fit the model's context, be it the prompt or the room for the answer."""
     if s.status not in (None, 400, 413, 422, 500) or not s.refused or not _CONTEXT.search(s.words):
         return None
+    if any(field.startswith("tools") for field in s.core.fields):
+        return None  # a description may be too long, too
     if _asks_for_too_much(s.text):
         chosen = s.chosen is None or "max_output_tokens" in s.chosen
         set_by_user = s.settings.get("max_output_tokens") is not None and chosen
@@ -129,6 +150,13 @@ def context_length(s: Symptoms) -> Finding | None:
             suspicion=None if set_by_user else Kind.SDK_GAP,
             named="max_output_tokens",
         )
+    if s.pasted is not None and _LOADED.search(s.text):
+        return Finding(
+            Kind.CONFIGURATION,
+            Blame.USER,
+            f"the server gives the model too small a context: {said(s)}",
+            "load the model with a context of 16,384 tokens or more",
+        )
     return Finding(
         Kind.MODEL_LIMITATION,
         Blame.MODEL,
@@ -139,7 +167,8 @@ def context_length(s: Symptoms) -> Finding | None:
 
 def content_filter(s: Symptoms) -> Finding | None:
     """A filter at the provider stopped a harmless prompt."""
-    if s.status not in (None, 200, 400, 403, 422) or not s.refused or not _FILTER.search(s.words):
+    plausible = s.status in (None, 200, 400, 403, 422) or (s.pasted and s.status == 500)
+    if not plausible or not s.refused or not _FILTER.search(s.words):
         return None
     return Finding(
         Kind.MODEL_LIMITATION,
@@ -147,6 +176,25 @@ def content_filter(s: Symptoms) -> Finding | None:
         f"the provider's content filter refused the prompt: {said(s)}",
         "relax the filter at the provider",
     )
+
+
+def template_fails(s: Symptoms) -> Finding | None:
+    """The model's chat template stumbles over the request on the server."""
+    if s.pasted is None or not _TEMPLATE.search(s.text) or s.status in (401, 403, 404, 429):
+        return None
+    return Finding(
+        Kind.MODEL_LIMITATION,
+        Blame.MODEL,
+        f"the model's chat template cannot take the conversation: {said(s)}",
+        "serve the model with another template, or try native_tool_calling=False",
+    )
+
+
+def _is_outage(s: Symptoms) -> bool:
+    """Whether the status says so; some servers answer 500 or 501 to what they cannot do."""
+    if s.status is None or s.status < 500:
+        return False
+    return s.pasted is None or s.status > 501
 
 
 def _asks_for_too_much(text: str) -> bool:
@@ -159,4 +207,4 @@ def _asks_for_too_much(text: str) -> bool:
 
 
 def _number(digits: str) -> int:
-    return int(re.sub(r"\D", "", digits) or 0)
+    return int(re.sub(r"[^0-9]", "", digits)[:12] or 0)

@@ -13,23 +13,45 @@ from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
 
 _MONEY = re.compile(
-    r"insufficient[ _](?:quota|balance|funds|credit)|credit balance|billing|"
+    r"insufficient[ _](?:account )?(?:quota|balance|funds?|credit)|credit balance|billing|"
     r"budget[ _](?:has been )?exceeded|(?:exceeded|over)[ _](?:your )?(?:budget|credit limit)|"
-    r"exceeded your current quota|payment[ _](?:required|method)|(?:used|spent) all (?:available|"
-    r"your) credits|spending (?:limit|cap)|(?:out of|any|no|enough|purchase|more) credits?\b|"
-    r"overdue|arrear|recharge|top[ -]?up|prepaid|key with a higher .{0,20}limit|余额|欠费",
+    r"exceeded (?:your )?current quota|payment[ _](?:required|method)|(?:used|spent) all "
+    r"(?:available|your) credits|spending[ _](?:limit|cap)|"
+    r"(?:out of|any|ha(?:ve|s) no|enough|purchase|more|included) credits?\b|credit card|"
+    r"no credits? (?:left|remaining|available)|(?:plan|package|subscription|membership|trial) "
+    r"(?:has |is |was )?expired|"
+    r"credits? (?:\w+ ){0,3}(?:depleted|exhausted|used up)|free (?:tier|quota|trial) .{0,40}"
+    r"(?:exhausted|used up|ended|expired)|\bafford\b|(?:unpaid|past) invoice|extra usage is "
+    r"required|(?:monthly|weekly|key|usage) limit exceeded|"
+    r"reached your (?:\w+ ){0,3}usage limits?|"
+    r"overdue|arrear|recharge|top[ -]?up|prepaid|key with a higher .{0,20}limit|余额|欠费|充值",
     re.IGNORECASE,
 )
 _WINDOW = re.compile(
     r"per[ -](?:minute|min|hour|day|second|week)|\b[TR]P[MDSH]\b|retry|try again|"
-    r"per \d+ (?:minute|hour|second)|too many requests|rate[ _-]?limit",
+    r"per \d+ ?(?:minute|hour|second|s\b)|too many requests|rate[ _-]?limit|\bresets?\b|"
+    r"resource_exhausted",
     re.IGNORECASE,
 )
+_NO_WINDOW = re.compile(
+    r"insufficient[ _](?:quota|balance|funds)|credits? (?:\w+ ){0,3}depleted|余额|"
+    r"(?:plan|package|subscription) (?:has )?expired",
+    re.IGNORECASE,
+)
+"""Said of money only: an account without it advises to try again, too."""
+
 _VERIFY = re.compile(
     r"must be verified|"
     r"verif(?:y|ication) (?:of )?(?:your |the )?(?:organi[sz]ation|identity|account)|"
     r"(?:organi[sz]ation|account|identity) (?:is )?not (?:yet )?verified|"
     r"accept (?:the )?(?:terms|license|licence|agreement)|gated (?:repo|model)",
+    re.IGNORECASE,
+)
+_CLOSED = re.compile(
+    r"\b(?:organi[sz]ation|account|workspace|project|key|subscription|team|tenant)\b"
+    r"[^.]{0,40}\b(?:(?:is|been|was|not) )+(?:currently )?(?:disabled|suspended|"
+    r"deactivated|restricted|banned|blocked|frozen|inactive|active|terminated)\b|"
+    r"(?:api|service) .{0,40}(?:has not been used in project|is not enabled on)|封禁|禁用",
     re.IGNORECASE,
 )
 _REGION = re.compile(
@@ -39,16 +61,20 @@ _REGION = re.compile(
     re.IGNORECASE,
 )
 _KEY = re.compile(
-    r"(?:invalid|incorrect|wrong|missing|expired|revoked|no|without|malformed|bad)[ _-]"
-    r"(?:\S+ ){0,3}?"
+    r"(?:invalid|incorrect|wrong|missing|expired|revoked|no|without|malformed|bad|illegal)[ _-]"
+    r"(?:(?!unexpected|max|special|stop|eos)\S+ ){0,3}?"
     r"(?:api[ _-]?key|x-api-key|auth\w*|credentials?|token\b(?! (?:limit|count))|secret)|"
-    r"api[ _-]?key .{0,30}(?:not valid|invalid|incorrect|expired|missing|required|not found|"
-    r"not set|supplied|must be)|authenticat\w* (?:fail|error|required|credentials)|"
-    r"unauthenticated|"
-    r"\bunauthorized\b|could not (?:load|find|locate|resolve) (?:\S+ ){0,3}credentials|"
+    r"(?:api[ _-]?|subscription )key\b.{0,60}\b(?:not (?:valid|found|set|configured|authorized|"
+    r"exist)|invalid|incorrect|expired|missing|required|supplied|must be|revoked|disabled)|"
+    r"authenticat\w* (?:fail|error|required|credentials|parameter|token)|not authenticated|"
+    r"unauthenticated|login fail|"
+    r"\bunauthori[sz]ed\b|could not (?:load|find|locate|resolve) (?:\S+ ){0,3}credentials|"
+    r"(?:unable|failed) to (?:load|find|locate|resolve) (?:\S+ ){0,3}credentials|"
     r"(?:not|default) (?:found )?credentials (?:not|were)|"
-    r"security token .{0,40}(?:invalid|expired)|"
-    r"invalid_api_key|authentication_error|signature .{0,40}does not match",
+    r"(?:security |access |auth |oauth |id)?token\b .{0,40}\b(?:invalid|expired|revoked)|"
+    r"invalid_api_key|authentication_error|signature .{0,40}does not match|"
+    r"unregistered callers|(?:无效的?|过期的?|错误的?)(?:令牌|密钥)|"
+    r"(?:令牌|密钥)(?:无效|错误|已过期|状态不可用)",
     re.IGNORECASE,
 )
 _PERMISSION = re.compile(
@@ -59,29 +85,42 @@ _ACCESS = re.compile(
     r"not enabled for|marketplace subscription",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"(?:not |n't |no |without )(?:\w+ ){0,2}(?:access|permissions?)\b|not (?:allowed|authorized|"
+    r"permitted) to (?:access|use|call|invoke|perform)|(?:access|permission)\b.{0,80}\bdenied|"
+    r"insufficient permissions?|access_denied|permission[_-]denied|无权",
+    re.IGNORECASE,
+)
 _ENDPOINT_TOO = re.compile(
     r"wrong (?:api )?endpoint|regional api endpoint|correct .{0,20}endpoint", re.I
 )
 _RATE = re.compile(
-    r"rate[ _-]?limit|too many requests|throttl|resource[ _]?(?:has been )?exhausted|"
+    r"rate[ _-]?limit|too many (?:requests|tokens, please wait)|throttl|"
+    r"resource[ _]?(?:has been )?exhausted|toomanyrequests|request_limit_exceeded|"
     r"\b[TR]P[MDSH]\b|(?:tokens?|requests?) per (?:minute|min|hour|day|second)|per-minute|"
-    r"quota .{0,60}(?:per|exceeded)|concurrency limit|slow down",
+    r"quota .{0,60}(?:per|exceeded)|concurren(?:cy|t \w+) (?:limit|usage|exceed)|slow down|"
+    r"usage limit|请求过于频繁|限流|频率|并发",
     re.IGNORECASE,
 )
 
 
 def billing(s: Symptoms) -> Finding | None:
     """The account has no money; 402 says nothing else."""
-    money = _MONEY.search(s.words) and not (s.status in (None, 413, 429) and _is_window(s))
-    refused = s.status is None or s.status >= 400
-    if s.status == 402 or (refused and s.refused and money):
-        return Finding(
-            Kind.CREDENTIALS,
-            Blame.USER,
-            f"the account cannot pay for the request: {said(s)}",
-            "add credit or raise the limit at the provider",
-        )
-    return None
+    if s.status == 402:
+        return _unpaid(s)
+    refused = s.refused and (s.status is None or s.status >= 400)
+    if not refused or not _MONEY.search(s.words):
+        return None
+    return None if s.status in (None, 413, 429) and _is_window(s) else _unpaid(s)
+
+
+def _unpaid(s: Symptoms) -> Finding:
+    return Finding(
+        Kind.CREDENTIALS,
+        Blame.USER,
+        f"the account cannot pay for the request: {said(s)}",
+        "add credit or raise the limit at the provider",
+    )
 
 
 def verification(s: Symptoms) -> Finding | None:
@@ -93,6 +132,19 @@ def verification(s: Symptoms) -> Finding | None:
         Blame.USER,
         f"the provider wants the account or organisation to be verified: {said(s)}",
         "verify it at the provider; no setting replaces that",
+    )
+
+
+def account_closed(s: Symptoms) -> Finding | None:
+    """The account, or the service in it, is switched off."""
+    worded = s.refused and s.status in (None, 400, 401, 403, 404, 412) and _CLOSED.search(s.text)
+    if not worded or _ACCESS.search(s.text):
+        return None
+    return Finding(
+        Kind.CREDENTIALS,
+        Blame.USER,
+        f"the account is not in a state to be used: {said(s)}",
+        "look at the account's state at the provider",
     )
 
 
@@ -110,7 +162,8 @@ def region(s: Symptoms) -> Finding | None:
 
 def unauthorized(s: Symptoms) -> Finding | None:
     """The key is wrong, or missing."""
-    worded = s.refused and s.status in (None, 400, 403, 500) and _KEY.search(s.words)
+    plausible = s.status in (None, 200, 400, 403) or s.status >= 500
+    worded = s.refused and plausible and _KEY.search(s.words)
     if s.status != 401 and not worded:
         return None
     if _ENDPOINT_TOO.search(s.text):
@@ -131,7 +184,8 @@ def unauthorized(s: Symptoms) -> Finding | None:
 
 def not_allowed(s: Symptoms) -> Finding | None:
     """The key is known, and may not do this."""
-    if s.status != 403 and not (s.refused and s.raised("AccessDeniedException")):
+    denied = s.raised("AccessDeniedException") or (s.pasted and _DENIED.search(s.words))
+    if s.status != 403 and not (s.refused and denied and s.status not in (404, 429)):
         return None
     if _ACCESS.search(s.text) and not _PERMISSION.search(s.words):
         return Finding(
@@ -150,9 +204,6 @@ def not_allowed(s: Symptoms) -> Finding | None:
 
 def rate_limit(s: Symptoms) -> Finding | None:
     """Too many requests or tokens for now."""
-    worded = s.refused and _RATE.search(s.words) and s.status in (None, 400, 403, 413, 500, 503)
-    if s.status != 429 and not worded:
-        return None
     if s.raised("RouterRateLimitError"):
         return Finding(
             Kind.CONFIGURATION,
@@ -160,6 +211,9 @@ def rate_limit(s: Symptoms) -> Finding | None:
             f"the router has no deployment that it may use: {said(s)}",
             "correct the router's model list; no request reached a provider",
         )
+    worded = s.refused and _RATE.search(s.words) and s.status in (None, 400, 403, 413, 500, 503)
+    if s.status != 429 and not worded:
+        return None
     headers = s.exchange.response_headers if s.exchange else {}
     wait = headers.get("retry-after")
     return Finding(
@@ -172,7 +226,7 @@ def rate_limit(s: Symptoms) -> Finding | None:
 
 def _is_window(s: Symptoms) -> bool:
     """Whether a 429 names a time after which it is over, which money troubles do not."""
-    return "insufficient_quota" not in s.codes and bool(_WINDOW.search(s.words))
+    return bool(_WINDOW.search(s.words)) and not _NO_WINDOW.search(s.words)
 
 
 def said(s: Symptoms) -> str:
@@ -180,4 +234,4 @@ def said(s: Symptoms) -> str:
     return one_line(s.text, 160) or "no reason given"
 
 
-RULES = (billing, verification, region, unauthorized, rate_limit, not_allowed)
+RULES = (billing, verification, account_closed, region, unauthorized, rate_limit, not_allowed)

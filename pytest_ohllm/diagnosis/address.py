@@ -10,16 +10,43 @@ from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
 
 _MODEL = re.compile(
-    r"model[ _]not[ _]?(?:found|exist)|deploymentnotfound|"
+    r"model[ _]not[ _]?(?:found|exist|supported)|deploymentnotfound|unavailable_model|"
+    r"endpoint_not_found|"
     r"\b(?:models?|deployment|engine)\b.{0,120}(?:not exist|not found|(?:is|are) not available|"
     r"not supported for generate|no longer (?:available|supported)|deprecated|decommissioned|"
-    r"retired|not (?:a )?(?:known|recogni[sz]ed)|does ?n.t exist|not served|not loaded)|"
-    r"(?:unknown|invalid|no such|unrecogni[sz]ed) model|not a valid model|try pulling it|"
-    r"not_found_error.{0,20}model: |no endpoints found (?:for|matching)|(?:模型|model)不存在",
-    re.IGNORECASE | re.DOTALL,
+    r"retired|was removed|not (?:a )?(?:known|recogni[sz]ed)|does ?n.t exist|not served|"
+    r"not loaded|not deployed|inaccessible)|"
+    # The model is what is not supported, so at most its name stands between the two.
+    r"(?<!this )(?<!the )\bmodel(?: id| name| identifier)?:? ?[`'\"(]{0,2}[\w./:@-]*[`'\")]{0,2} "
+    r"(?:is|was|has been) (?:not |un)(?:supported|available|valid|enabled)|"
+    r"\b(?:requested|specified|selected|provided|given) model (?:\S+ )?(?:is|was) (?:not |un|in)"
+    r"(?:supported|available|valid|enabled|accessible)|"
+    r"\bmodel (?:id|name|identifier) (?:\S+ ){0,4}(?:is(?:n.t| not)? )(?:in)?(?:valid|supported)|"
+    r"not supported by any provider|"
+    r"(?:does not|doesn't|not) (?:work|compatible) with the (?:specified |given )?model, \S+\. |"
+    r"non-serverless model|"
+    r"\b(?:unknown|invalid|no such|unrecogni[sz]ed) model\b|not a valid model|try pulling it|"
+    r"no models? (?:is |are |currently )?(?:loaded|available)|"
+    r"not_found_error.{0,20}model: |no endpoints (?:found|available) (?:for|matching)|"
+    r"no (?:allowed|available) (?:providers?|channels?|deployments?)\b|"
+    r"no (?:healthy )?deployments? available|"
+    r"(?:模型|model)不存在|无可用渠道|not found for account",
+    re.IGNORECASE,
 )
+_SETTING = re.compile(
+    r"\bapi[- ]?versions?\b|"
+    r"(?:failed to|could not|cannot|can't|unable to) find (?:the )?(?:project|resource|workspace|"
+    r"region|space)|must specify a region|"
+    r"(?:project|location|region)(?:_id)? .{0,20}(?:must be|not) (?:set|specified|provided)",
+    re.IGNORECASE,
+)
+"""A setting of the connection other than the model, which only the user can know."""
+
+_DENIED = re.compile(r"permission.{0,80}denied", re.IGNORECASE)
 _ABOUT_A_FEATURE = re.compile(
-    r"not (?:supported|available|allowed) (?:on|with|by|for) this model|integrator|header", re.I
+    r"not (?:supported|available|allowed) (?:on|with|by|for|in) (?:this|the) (?:\w+ )?model|"
+    r"integrator|header|parameter|tool_choice|tool use|support (?:image|tool|vision)",
+    re.IGNORECASE,
 )
 _ROUTE = re.compile(r"\b(?:POST|GET)\W{1,3}(?P<path>/?[\w/-]+)")
 _OFFICIAL = re.compile(
@@ -38,6 +65,8 @@ def web_page(s: Symptoms) -> Finding | None:
     """A web page answered where an API should be."""
     if not s.html:
         return None
+    if s.pasted is not None and s.status == 401:
+        return None  # the page of a gateway that wants another key
     where = s.settings.get("base_url") or "the base URL"
     if s.status == 403:
         return Finding(
@@ -78,15 +107,27 @@ def other_endpoint(s: Symptoms) -> Finding | None:
 def model_unknown(s: Symptoms) -> Finding | None:
     """The endpoint does not serve a model of that name."""
     model = s.settings.get("model") or (s.pasted.model if s.pasted else None)
-    gone = s.status in (400, 403, 404, 410, 422, 500, None)
+    gone = s.status in (400, 403, 404, 410, 422, 500, 503, None)
     named = _MODEL.search(s.words) and not _ABOUT_A_FEATURE.search(s.text)
-    if not (gone and s.refused and named):
+    if not (gone and s.refused and named) or (s.status == 403 and _DENIED.search(s.text)):
         return None
     return Finding(
         Kind.CONFIGURATION,
         Blame.USER,
         f"the endpoint does not know the model {model!r}: {said(s)}",
         "correct the model's name; GET /models lists what the endpoint serves",
+    )
+
+
+def setting_unknown(s: Symptoms) -> Finding | None:
+    """The endpoint does not know another name that the profile gives: a version, a project."""
+    if s.status not in (400, 403, 404, None) or not s.refused or not _SETTING.search(s.text):
+        return None
+    return Finding(
+        Kind.CONFIGURATION,
+        Blame.USER,
+        f"a setting of the connection does not fit the endpoint: {said(s)}",
+        "correct it in the profile (api_version, project, region, deployment)",
     )
 
 

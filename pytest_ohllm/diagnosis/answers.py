@@ -41,11 +41,23 @@ _CRASHED = re.compile(
     r"no [`'\"]?choices?\b|invalid response object|unable to (?:get|parse|decode)|"
     r"surrogates not allowed|isn't mapped yet|not mapped|must be a mapping|"
     r"does not support parameters|drop_params|failed to (?:parse|convert|transform)|"
-    r"unexpected keyword argument|missing \d+ required",
+    r"unexpected keyword argument|missing \d+ required|cannot read propert|is not callable|"
+    r"unexpected (?:response|chunk) (?:type|format)|no (?:message|content) in (?:the )?response",
     re.IGNORECASE,
 )
+_LOOKED_UP = re.compile(r"(?:is not|isn't) mapped yet|does not support parameters", re.I)
+"""Said by litellm's own tables, whose exceptions have the status of an answer that never came."""
+
 _TEXT_FOR_OBJECT = re.compile(
     r"'(?:str|bytes)' object has no attribute|Expecting value.{0,40}char 0"
+)
+_MALFORMED = re.compile(
+    r"tool_use_failed|failed to call a function|tool call validation failed|failed_generation|"
+    r"attempted to call tool|error parsing tool call|"
+    r"malformed_function_call|unexpected_tool_call|"
+    r"(?:model|llm) (?:generated|produced|returned|output) (?:an? )?(?:invalid|malformed|"
+    r"unparsable)",
+    re.IGNORECASE,
 )
 _BEHAVIOUR = re.compile(
     r"\b(?:returns?|returned|outputs?|answers?|prints?|writes?|emits?|replies|responds?)\b.{0,80}"
@@ -54,16 +66,23 @@ _BEHAVIOUR = re.compile(
     r"missing required parameters? for function|(?:tool|function) .{0,60}(?:not found|does not "
     r"exist|not available)|unknown (?:tool|function)|(?:malformed|invalid) (?:tool|function)[ _]?"
     r"call|stuck in (?:a )?loop|empty (?:response|content|answer)|never calls?|refus(?:es|ed) to|"
-    r"gibberish|ignores? (?:the )?(?:instruction|system|prompt)",
+    r"error validating tool|no action was found|gibberish|"
+    r"ignores? (?:the )?(?:instruction|system|prompt)|"
+    r"instead of (?:\w+ ){0,2}execut|as (?:raw|plain|bare) (?:json|text)|"
+    r"\b(?:model|agent|llm|assistant|claude|gpt|gemini|qwen|llama|it) (?:just|only|simply|never|"
+    r"always|keeps?|did(?:n't| not) (?:provide|call|use|return|follow)|won't|stops?|repeats?|"
+    r"loops?|describes?|thinks?|forgets?|invents?)\b",
     re.IGNORECASE,
 )
 
 
 def crashed(s: Symptoms) -> Finding | None:
     """A pasted traceback: a library stumbled over an answer, or over a request before it left."""
-    if s.pasted is None or s.status in (400, 401, 403, 404, 422, 429):
+    if s.pasted is None:
         return None
-    told = s.pasted.message
+    told = s.told
+    if s.status in (400, 401, 403, 404, 422, 429) and not _LOOKED_UP.search(told):
+        return None
     if _TEXT_FOR_OBJECT.search(told):
         return Finding(
             Kind.CONFIGURATION,
@@ -83,9 +102,21 @@ def crashed(s: Symptoms) -> Finding | None:
     )
 
 
+def malformed_call(s: Symptoms) -> Finding | None:
+    """The endpoint says that the model called a tool wrongly, or wrote what is no call at all."""
+    if not s.refused or s.status == 429 or not _MALFORMED.search(s.words):
+        return None
+    return Finding(
+        Kind.MODEL_LIMITATION,
+        Blame.MODEL,
+        f"the model's own tool call is malformed: {one_line(s.text, 160)}",
+        "try native_tool_calling=False, or another model",
+    )
+
+
 def behaviour(s: Symptoms) -> Finding | None:
     """Words about what the model does, without any error of an endpoint or a library."""
-    if s.pasted is None or s.status is not None or not _BEHAVIOUR.search(s.pasted.message):
+    if s.pasted is None or s.status is not None or not _BEHAVIOUR.search(s.told):
         return None
     return Finding(
         Kind.MODEL_LIMITATION,

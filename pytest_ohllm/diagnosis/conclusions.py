@@ -117,3 +117,13 @@ def unknown_model(model: str, known: Sequence[str]) -> Finding:
         f"the endpoint does not list the model {model!r}; it lists {shown}",
         "correct the model's name",
     )
+
+
+def unreadable_answer(text: str) -> Finding:
+    """An answer in a form that a vendor documents, and that the client library cannot read."""
+    return Finding(
+        Kind.SDK_GAP,
+        Blame.LITELLM,
+        f"the answer can be read only if {text}: the library's parser is wrong, or too strict",
+        "report it to litellm with the response in the run folder",
+    )

@@ -13,16 +13,19 @@ _API_PATHS = ("/chat/completions", "/responses", "/messages")
 
 _NO_WAY = re.compile(
     r"connection refused|actively refused|cannot connect|connect call failed|no route to host|"
+    r"\bconnection error\b|fetch failed|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|"
+    r"self[- ]signed certificate|local issuer certificate|(?:ssl|tls) handshake|proxyerror|"
+    r"could not connect to the endpoint|connect to proxy|proxy authentication required|"
     r"(?:name|host).{0,30}(?:resol|not known)|getaddrinfo|nodename nor servname|"
     r"certificate verify|CERTIFICATE_|WRONG_VERSION_NUMBER|missing an 'http|"
     r"UnsupportedProtocol|Invalid URL|all connection attempts failed|network is unreachable",
     re.IGNORECASE,
 )
-_NO_TIME = re.compile(r"time[d ]?[ -]?out|deadline exceeded", re.IGNORECASE)
+_NO_TIME = re.compile(r"time[d ]?[ -]?out|deadline exceeded|ETIMEDOUT|超时", re.IGNORECASE)
 _BROKEN = re.compile(
     r"connection (?:was )?(?:reset|aborted|closed)|peer closed|server disconnected|broken pipe|"
     r"incomplete (?:chunked )?read|remote end closed|premature|stream (?:ended|closed|broke)|"
-    r"EOF occurred|unexpected EOF",
+    r"EOF occurred|unexpected EOF|ECONNRESET|EPIPE|socket hang up|disconnect/reset",
     re.IGNORECASE,
 )
 
@@ -120,13 +123,13 @@ def told_of_the_network(s: Symptoms) -> Finding | None:
     if s.pasted is None or (s.status is not None and s.status < 500):
         return None
     said = one_line(s.text, 160)
-    if _NO_WAY.search(s.pasted.message) and not _BROKEN.search(s.text):
+    if _NO_WAY.search(s.told) and not _BROKEN.search(s.text):
         summary, step = f"nothing answers at the address: {said}", "check base_url and the network"
         return Finding(_CONFIGURATION, _USER, summary, step)
-    if _NO_TIME.search(f"{s.pasted.message} {' '.join(s.classes)}"):
+    if _NO_TIME.search(s.told):
         summary = f"no complete answer came in time: {said}"
         return Finding(_OUTAGE, _ENDPOINT, summary, "try again, or give it more time")
-    if _BROKEN.search(s.pasted.message):
+    if _BROKEN.search(s.told):
         summary = f"the endpoint broke off the connection: {said}"
         return Finding(_OUTAGE, _ENDPOINT, summary, "try again; if it repeats, look at its log")
     return None

@@ -23,6 +23,7 @@ RULES = (
     # What decides whatever else is said: money and identity before anything like a parameter.
     account.billing,
     account.verification,
+    account.account_closed,
     address.web_page,
     account.region,
     account.unauthorized,
@@ -38,8 +39,11 @@ RULES = (
     abilities.images_refused,
     abilities.context_length,
     abilities.content_filter,
+    answers.malformed_call,
     requests.names_a_message,
+    abilities.template_fails,
     address.model_unknown,
+    address.setting_unknown,
     address.route_unknown,
     account.not_allowed,
     answers.behaviour,
@@ -48,6 +52,7 @@ RULES = (
     outages.outage,
     requests.rejected,
     *answers.RULES,
+    environment.nobody_asked,
 )
 
 

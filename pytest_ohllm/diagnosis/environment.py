@@ -14,12 +14,16 @@ _MACHINE = re.compile(
     r"no space left on device|disk quota exceeded|read-only file system|too many open files|"
     r"cannot allocate memory|(?:permission denied|operation not permitted)\W{1,3}[/~]|"
     r"\bEACCES\b|\bENOSPC\b|\bEMFILE\b|command not found|address already in use|"
-    r"\bdocker(?: daemon| engine|\.sock|\.errors)|container .{0,60}(?:exited|not running|failed)|"
-    r"keyring|dbus|no recommended backend",
+    r"\bdocker(?: daemon| engine|\.sock|\.errors)|http\+docker|ports are not available|"
+    r"container .{0,60}(?:exited|not (?:running|found)|failed)|exec .{0,40}no such file|"
+    r"error response from daemon|port is already allocated|dubious ownership|"
+    r"database is locked|(?:browser|chromium|playwright)\b.{0,60}(?:fail|not (?:found|installed)|"
+    r"n't exist|missing)|keyring|dbus|no recommended backend",
     re.IGNORECASE,
 )
 _OWN_SERVER = re.compile(
-    r"/api/conversations|/execute_action|/alive\b|host\.docker\.internal|agent[- ]server .{0,40}"
+    r"/api/conversations|openhands[./]agent_server|oh-agent-server|openhands-runtime|"
+    r"/execute_action|/alive\b|host\.docker\.internal|agent[- ]server .{0,40}"
     r"(?:not|fail|exit|died)|(?:runtime|sandbox) .{0,60}(?:not ready|failed to start|unavailable|"
     r"timed? ?out|not running|crashed|disconnected)",
     re.IGNORECASE,
@@ -38,10 +42,9 @@ def machine_in_trouble(s: Symptoms) -> Finding | None:
     """A shell, a disk, a container or a server of our own side, not the endpoint's."""
     if s.pasted is None and (s.refused and s.sent):
         return None  # the endpoint's words are about the endpoint's machine
-    told = s.words if s.pasted is None else f"{s.pasted.message} {' '.join(s.classes)}"
     tool = s.raised("TmuxCommandNotFound", "LibTmuxException", "DockerException", "NoKeyringError")
     own = _OWN_FRAMES.search(s.frame) and not s.status
-    if not (tool or own or _MACHINE.search(told) or _OWN_SERVER.search(told)):
+    if not (tool or own or _MACHINE.search(s.told) or _OWN_SERVER.search(s.told)):
         return None
     return Finding(
         Kind.ENVIRONMENT,
@@ -104,6 +107,18 @@ def _name(requirement: str) -> str:
 
 def _line_with(pattern: re.Pattern[str], text: str) -> str:
     return next((line for line in text.splitlines() if pattern.search(line)), "")
+
+
+def nobody_asked(s: Symptoms) -> Finding | None:
+    """A record that names no provider and no status: whatever failed, it failed on this side."""
+    if s.pasted is None or s.pasted.provider != "none" or s.status is not None:
+        return None
+    return Finding(
+        Kind.ENVIRONMENT,
+        Blame.ENVIRONMENT,
+        f"no provider had a part in it: {one_line(s.text, 160)}",
+        "look at the machine and the installation",
+    )
 
 
 RULES = (module_missing, machine_in_trouble)

@@ -88,7 +88,7 @@ class Experimenter:
     def conclude(self) -> Conclusion | None:
         """The conclusion, or ``None`` if experiments cannot tell, or may not be made."""
         rule = find(self.symptoms)[1] if self.hints else ""
-        if self.lab.protocol is None or rule in _DECIDED:
+        if self.lab.protocol is None or rule in _DECIDED or works(self.lab.failing):
             return None
         try:
             if rule in _ADDRESS or (rule == "billing" and self.lab.failing.status == 429):

@@ -10,10 +10,13 @@ from typing import Any
 
 type Settings = dict[str, Any]
 
-_NO_EFFORT = (
-    {"reasoning_effort": None},
+# A profile file of the SDK holds no null where the default is something else: what it can keep
+# comes first.
+NO_EFFORT: tuple[Settings, ...] = (
     {"capability_overrides": {"supports_reasoning_effort": False}},
+    {"reasoning_effort": None},
 )
+"""Keeps the model from being asked to reason."""
 _LIMIT = ({"max_output_tokens": None}, {"max_output_tokens": 4096})
 
 _KNOBS: Mapping[str, tuple[Settings, ...]] = {
@@ -25,20 +28,23 @@ _KNOBS: Mapping[str, tuple[Settings, ...]] = {
     "max_completion_tokens": _LIMIT,
     "max_output_tokens": _LIMIT,
     "generationConfig.maxOutputTokens": _LIMIT,
-    "reasoning_effort": _NO_EFFORT,
-    "reasoning": _NO_EFFORT,
-    "reasoning.effort": _NO_EFFORT,
-    "reasoning.summary": ({"reasoning_summary": None}, *_NO_EFFORT),
-    "think": _NO_EFFORT,
-    "generationConfig.thinkingConfig": _NO_EFFORT,
+    "reasoning_effort": NO_EFFORT,
+    "reasoning": NO_EFFORT,
+    "reasoning.effort": NO_EFFORT,
+    "reasoning.summary": ({"reasoning_summary": None}, *NO_EFFORT),
+    "think": NO_EFFORT,
+    "generationConfig.thinkingConfig": NO_EFFORT,
     "thinking": (
-        {"extended_thinking_budget": None},
         {"capability_overrides": {"thinking_mode": "none"}},
-        {"reasoning_effort": None},
+        {"extended_thinking_budget": None},
+        *NO_EFFORT,
     ),
     "stop": ({"disable_stop_word": True},),
     "prompt_cache_key": ({"capability_overrides": {"supports_prompt_cache_key": False}},),
-    "prompt_cache_retention": ({"prompt_cache_retention": None},),
+    "prompt_cache_retention": (
+        {"capability_overrides": {"supports_prompt_cache_retention": False}},
+        {"prompt_cache_retention": None},
+    ),
     "include": ({"enable_encrypted_reasoning": False},),
     "tools": ({"native_tool_calling": False},),
     "stream": ({"stream": False},),
@@ -50,7 +56,7 @@ _KNOBS: Mapping[str, tuple[Settings, ...]] = {
 
 _WITHOUT_TOOLS: Settings = {"native_tool_calling": False}
 
-BEHAVIOUR: tuple[Settings, ...] = (_WITHOUT_TOOLS, {"reasoning_effort": None})
+BEHAVIOUR: tuple[Settings, ...] = (_WITHOUT_TOOLS, *NO_EFFORT)
 """What may help a model that answers and does not do what was asked for."""
 
 _NAME_LISTS: Mapping[str, str] = {

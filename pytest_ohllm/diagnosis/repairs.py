@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_ohllm.diagnosis.protocols import Body
+from pytest_ohllm.diagnosis.remedies import NO_EFFORT
 
 REASONING = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking")
 _PLAIN_SCHEMA = ("type", "properties", "required", "description", "enum", "items")
@@ -209,7 +210,7 @@ REPAIRS: tuple[Repair, ...] = (
         "no reasoning",
         "earlier reasoning is left out of the history",
         _changed(_no_reasoning),
-        ({"reasoning_effort": None}, {"enable_encrypted_reasoning": False}),
+        (*NO_EFFORT, {"enable_encrypted_reasoning": False}),
     ),
     Repair(
         "no null content",

@@ -11,7 +11,9 @@ from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
 
 _HEADER = re.compile(
-    r"\b[A-Z][\w]*(?:-[A-Z]\w*)+\b.{0,40}\bheader|header.{0,30}(?:missing|required)", re.I
+    r"(?<![\w-])[A-Z]\w{0,30}(?:-[A-Z]\w{0,30}){1,5}\b.{0,40}\bheader|"
+    r"header.{0,30}(?:missing|required)",
+    re.IGNORECASE,
 )
 _MESSAGE = re.compile(
     r"messages?[\[.\s]{1,2}\d+|"
@@ -23,6 +25,7 @@ _MESSAGE = re.compile(
     r"only|empty|invalid|require|should|missing)|tool[_ ]call[_ ]?(?:id|s)?\b.{0,80}(?:must|not|"
     r"invalid|missing|duplicate|without|follow|length)|function[_ ](?:call|response).{0,60}(?:turn|"
     r"must|missing|number of)|tool_use.{0,60}(?:without|must|ids?)|tool_result|"
+    r"no tool (?:output|result|response)|valid role|"
     r"reasoning_content|thought_signature|thinking.{0,40}(?:block|signature|part|must|cannot|"
     r"preced)|invalid part type|content.{0,30}(?:must|should|cannot|expected|non-?empty|empty|"
     r"invalid type|be a string|valid string)|text content blocks|"
@@ -36,13 +39,19 @@ _COMPLAINT = re.compile(
     r"(?:\w+ )?(?:support|allow|permit|accept|exist|valid|recogni[sz]e)\w*|forbidden|deprecated|"
     r"must be|only supports?|cannot (?:both )?be|mutually exclusive|incompatible|requires?\b|"
     r"should be|out of range|greater than|less than|additional properties|schema violation|"
-    r"do(?:es)? not match|expected|malformed|不支持",
+    r"do(?:es)? not match|expected|malformed|maximum|minimum|illegal|failed to satisfy|"
+    r"\brequired\b|mismatch|bad input|no endpoints found that support|"
+    r"only .{0,40}(?:is|are) (?:allowed|supported|permitted)|must (?:have|contain|not)|不支持",
     re.IGNORECASE,
+)
+_NAMED = re.compile(
+    r"[`'\"][a-z]+(?:_[a-z]+)*[`'\"]|\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+(?:[A-Z][a-z]+)+\b"
 )
 _THING = re.compile(
     r"\b(?:parameters?|params?|arguments?|fields?|propert(?:y|ies)|options?|keywords?|variants?|"
     r"inputs?|payload|schema|value|json|body|request|keys?|enum|type|format|attributes?)\b|"
-    r"[`'\"][a-z]+(?:_[a-z]+)*[`'\"]|\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+(?:[A-Z][a-z]+)+\b",
+    r"\b(?:temperature|seed|stop|stream|tools?|logprobs|thinking|reasoning|verbosity|modalities|"
+    r"store|metadata|messages)\b",
 )
 _GENERIC = re.compile(
     r"bad request|invalid[ _](?:request|argument|param|json|value)|validation[ _]?error|"
@@ -82,7 +91,7 @@ def names_a_field(s: Symptoms) -> Finding | None:
         return None
     name = named_field(s)
     if name is None:
-        if s.pasted is None or not (_COMPLAINT.search(s.words) and _THING.search(s.words)):
+        if s.pasted is None or not _complains(s):
             return None
         return _suspected(
             s,
@@ -155,10 +164,22 @@ def set_by_user(s: Symptoms, name: str) -> bool:
     )
 
 
+def _complains(s: Symptoms) -> bool:
+    """Whether the words are a complaint about something in a request.
+
+    Where neither a status nor a class nor a body says that a program wrote them, they have to name
+    it: people use the general words, too.
+    """
+    if not _COMPLAINT.search(s.words):
+        return False
+    written = s.status is not None or s.classes or s.core.layers
+    return bool(_NAMED.search(s.words) or (written and _THING.search(s.words)))
+
+
 def _is_refusal(s: Symptoms, *, serious: bool = False) -> bool:
     """A refusal with words; ``serious`` includes 500, which parsers of requests answer, too."""
     if s.pasted is not None:
-        return s.status in (None, 400, 404, 422, *((500,) if serious else ()))
+        return s.status in (None, 400, 404, 422, 501, *((500,) if serious else ()))
     return (
         s.exchange is not None
         and s.refused

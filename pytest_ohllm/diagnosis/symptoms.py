@@ -9,13 +9,19 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_ohllm.diagnosis.unwrap import Core, unwrap
+from pytest_ohllm.diagnosis.unwrap import Core, plain, unwrap, without_source
 from pytest_ohllm.model import ErrorFacts, ErrorLink, Exchange, Stage, Transcript
 from pytest_ohllm.wire import reading
 from pytest_ohllm.wire.reachability import Unreachable
 
-_HTML = re.compile(r"\s*(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
-_SELF_HOSTED = re.compile(r"vllm|llama|lm_?studio|ollama|sglang|local|tgi|text-generation", re.I)
+_HTML = re.compile(r"\s*+(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
+_HTML_INSIDE = re.compile(r"<!doctype html|<html[\s>]|<head>|<center><h1>", re.IGNORECASE)
+_SELF_HOSTED = re.compile(
+    r"vllm|llama|lm[ _-]?studio|sglang|local|tgi|text-generation|koboldcpp|^mlx|oobabooga", re.I
+)
+_OWN_PREFIX = re.compile(r"(?:ollama|ollama_chat|lm_studio|hosted_vllm|llamafile)/", re.I)
+_MUCH = 8 * 1024
+"""Characters of a pasted text that rules look through."""
 
 
 @dataclass(frozen=True)
@@ -156,11 +162,19 @@ class Symptoms:
         """Codes and text: what patterns are looked for in."""
         return f"{self.codes} {self.text}"
 
+    @cached_property
+    def told(self) -> str:
+        """All that is told of it, wrappers and names of exceptions included, but no source code."""
+        if self.pasted is None:
+            return self.words
+        told = without_source(plain(self.pasted.message, _MUCH))
+        return f"{' '.join(self.classes)} {' '.join(told.split())}"
+
     @property
     def html(self) -> bool:
         """Whether a web page came back in place of an API's answer."""
         if self.pasted is not None:
-            return bool(_HTML.match(self.text))
+            return bool(_HTML_INSIDE.search(self.text))
         body = self.exchange.response if self.exchange else self.body
         return isinstance(body, str) and bool(_HTML.match(body))
 
@@ -204,7 +218,8 @@ class Symptoms:
     def self_hosted(self) -> bool:
         """Whether the user runs the server, and can change what it offers."""
         if self.pasted is not None:
-            return bool(_SELF_HOSTED.search(self.pasted.provider or ""))
+            provider, model = self.pasted.provider or "", self.pasted.model or ""
+            return bool(_SELF_HOSTED.search(provider) or _OWN_PREFIX.match(model))
         url = str(self.settings.get("base_url") or (self.exchange.url if self.exchange else ""))
         return is_private(urlsplit(url).hostname or "")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_ohllm.diagnosis.protocols import Body
+from pytest_ohllm.diagnosis.remedies import NO_EFFORT
 from pytest_ohllm.diagnosis.repairs import REASONING, Repair, is_thought, messages_of
 from pytest_ohllm.model import Exchange
 from pytest_ohllm.wire import reading
@@ -42,7 +43,7 @@ def restored(history: Sequence[Exchange]) -> Repair:
         "reasoning as received",
         "the model's reasoning goes back exactly as it came",
         apply,
-        ({"reasoning_effort": None}, {"native_tool_calling": False}),
+        (*NO_EFFORT, {"native_tool_calling": False}),
     )
 
 

@@ -7,57 +7,68 @@ what it got: ``litellm.BadRequestError: GroqException - Error code: 400 - {'erro
 
 from __future__ import annotations
 
-import ast
-import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from pytest_ohllm.diagnosis.nested import MESSAGE_KEYS, inside
+
 _DEEPEST = 12
 """Layers after which something is nested on purpose."""
 
-_LONGEST = 64 * 1024
-"""Characters of a text that are looked at: a body that is longer is a page, not a message."""
+_LONGEST = 16 * 1024
+"""Characters of a text that are looked at: what is longer is a page, not a message."""
 
-_PAIRS = {"{": "}", "[": "]"}
-_MESSAGE_KEYS = ("message", "msg", "detail", "error_message", "error_msg", "errorMessage", "error")
-_CODE_KEYS = ("code", "type", "status", "reason", "error_type", "object")
+_MESSAGE = 4 * 1024
+"""Characters of the innermost message that are kept."""
+
+_CODE_KEYS = ("code", "type", "status", "reason", "error_type", "error_code", "object")
 _FIELD_KEYS = ("param", "loc", "field", "path")
 
 _PHRASES = "|".join(re.escape(status.phrase) for status in HTTPStatus)
 _PREFIX = re.compile(
-    r"^\s*(?:"
+    r"\s*+(?:"
     r"\[?API Error:?\s*|Error code:\s*\d{3}\s*-\s*|"
     rf"(?:HTTP\s*)?[45]\d\d(?: (?:{_PHRASES}))?(?::\s+|\s+(?=[\"']?[A-Za-z]))|"
-    r"(?:[\w.]*(?:Error|Exception|Exhausted|Timeout)s?:?\s*[-:]\s+)|"
-    r"(?:[A-Z]\w*Exception\s+[A-Z]\w*Error\s*-\s+)|"
+    r"(?:[\w.]{0,100}(?:Error|Exception|Exhausted|Timeout)s?:?\s*[-:]\s+)|"
+    r"(?:[A-Z]\w{0,60}Exception\s+[A-Z]\w{0,60}Error\s*-\s+)|"
     r"Message:\s*"
     r")"
 )
-_CLASS = re.compile(r"\b(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|NotFound|Interrupt)\b")
+_CLASS = re.compile(
+    r"(?<![\w.])(?:[a-z_]\w{0,60}\.){0,8}"
+    r"[A-Z]\w{0,80}(?:Error|Exception|Timeout|NotFound|Interrupt)\b"
+)
 _STATUS = re.compile(
     r"\b(?:error code|status(?:[ _]code)?|http(?:_status)?(?:[ _]error)?|error status|error)"
     r"[\s:=(_-]{0,3}(?P<named>[1-5]\d\d)\b|^\W{0,3}(?P<leading>[45]\d\d)\b|"
-    r"<(?P<tagged>[45]\d\d)>|\b(?P<worded>[45]\d\d) (?:status code|(?-i:[A-Z][a-z]+ ?[A-Z]))",
+    r"<(?:title>)?\s?(?P<tagged>[45]\d\d)[> ]|"
+    r"\b(?P<worded>[45]\d\d) (?:status code|(?-i:[A-Z][a-z]+ ?[A-Z]))",
     re.IGNORECASE,
 )
-_FRAME = re.compile(r'File "(?P<path>[^"]+)", line \d+(?:, in (?P<function>\S+))?')
-_ROUTER_NOTE = re.compile(
-    r"\.?\s*(?:Received Model Group=|Available Model Group Fallbacks=).*", re.S
+_FRAME = re.compile(r'File "(?P<path>[^"]{1,500})", line \d+(?:, in (?P<function>\S{1,200}))?')
+_FRAME_LINES = re.compile(
+    r"^[ \t]*File \"[^\"\n]{1,500}\", line \d+.*\n?(?:^[ \t]{4,}\S.*\n?)*"
+    r"|^Traceback \(most recent call last\):?[ \t]*\n?",
+    re.MULTILINE,
 )
+_ROUTER_NOTES = ("Received Model Group=", "Available Model Group Fallbacks=")
+_COLOUR = re.compile(r"\x1b\[[0-9;?]{0,20}[@-~]")
+_TYPOGRAPHY = str.maketrans("\u2018\u2019\u201c\u201d\u00a0", "''\"\" ", "\0")
 
 
 @dataclass(frozen=True)
 class Core:
     """What is left of an error without its wrappers.
 
-    ``text`` is the innermost message, ``status`` the innermost HTTP status, ``codes`` the
-    machine-readable words of all layers from the inside out, in lower case; ``fields`` what they
-    name as the culprit (``param``, ``loc``); ``classes`` the exception classes that are mentioned;
-    ``frames`` the source files, outermost first; ``layers`` how often something was peeled off.
+    ``text`` is the innermost message, on one line; ``status`` the innermost HTTP status; ``codes``
+    the machine-readable words of all layers from the inside out, in lower case; ``fields`` what
+    they name as the culprit (``param``, ``loc``); ``classes`` the exception classes that are
+    mentioned; ``frames`` the source files, outermost first; ``layers`` how often something was
+    peeled off.
     """
 
     text: str = ""
@@ -84,7 +95,7 @@ def unwrap(value: Any) -> Core:
     found = _Found()
     text = _peel(value, found)
     return Core(
-        text=text.strip(),
+        text=" ".join(plain(text, _MESSAGE).split()),
         status=found.status,
         codes=tuple(dict.fromkeys(reversed(found.codes))),
         fields=tuple(dict.fromkeys(reversed(found.fields))),
@@ -94,14 +105,27 @@ def unwrap(value: Any) -> Core:
     )
 
 
+def plain(text: str, limit: int = _LONGEST) -> str:
+    """``text`` as rules can read it: its two ends if it is long, no colours, straight quotes."""
+    if len(text) > limit:
+        text = f"{text[: limit // 2]}\n…\n{text[-limit // 2 :]}"
+    return _COLOUR.sub("", text.translate(_TYPOGRAPHY))
+
+
+def without_source(text: str) -> str:
+    """A pasted traceback without its source lines: they are code, and say nothing of the error."""
+    return _FRAME_LINES.sub("", text)
+
+
 def _peel(value: Any, found: _Found) -> str:
     for _ in range(_DEEPEST):
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         if isinstance(value, str):
-            value = value[:_LONGEST]
+            value = plain(value)
             _note_text(value, found)
-            inner = _inside(value)
+            value = without_source(value)
+            inner = inside(value)
             if inner is None:
                 return _bare(value)
             value = inner
@@ -112,12 +136,12 @@ def _peel(value: Any, found: _Found) -> str:
         elif isinstance(value, Mapping):
             inner = _message_of(value, found)
             if inner is None:
-                return json.dumps(value, ensure_ascii=False, default=str)
+                return plain(json.dumps(value, ensure_ascii=False, default=str, skipkeys=True))
             value = inner
         else:
             return "" if value is None else str(value)
         found.layers += 1
-    return _bare(value) if isinstance(value, str) else str(value)
+    return plain(_bare(value) if isinstance(value, str) else str(value))
 
 
 def _note_text(text: str, found: _Found) -> None:
@@ -130,13 +154,13 @@ def _note_text(text: str, found: _Found) -> None:
         found.status = int(statuses[-1])
 
 
-def _message_of(body: Mapping[str, Any], found: _Found) -> Any:
+def _message_of(body: Mapping[Any, Any], found: _Found) -> Any:
     """What the object wraps: a raw upstream answer before its own message."""
     _note_codes(body, found)
     metadata = body.get("metadata")
     if isinstance(metadata, Mapping) and metadata.get("raw"):
         return metadata["raw"]
-    for key in ("error", "errors", "detail", "Message", *_MESSAGE_KEYS):
+    for key in ("error", "errors", "base_resp", "detail", "Message", *MESSAGE_KEYS):
         inner = body.get(key)
         if isinstance(inner, Mapping) and not inner:
             continue
@@ -152,111 +176,36 @@ def _longer(other: Any, text: str) -> bool:
     return isinstance(other, str) and len(other) > len(text)
 
 
-def _note_codes(body: Mapping[str, Any], found: _Found) -> None:
+def _note_codes(body: Mapping[Any, Any], found: _Found) -> None:
     for key in _CODE_KEYS:
         code = body.get(key)
         if isinstance(code, str | int) and not isinstance(code, bool) and str(code).strip():
-            found.codes.append(str(code).lower())
-            if str(code).isdigit() and 400 <= int(code) < 600:
-                found.status = int(code)
-    status = body.get("http_code") or body.get("status_code") or body.get("statusCode")
-    if str(status).isdigit() and 400 <= int(str(status)) < 600:
-        found.status = int(str(status))
+            found.codes.append(str(code).lower()[:200])
+            found.status = _http_status(code) or found.status
+    for key in ("http_code", "status_code", "statusCode"):
+        found.status = _http_status(body.get(key)) or found.status
     for key in _FIELD_KEYS:
         name = body.get(key)
         if isinstance(name, list | tuple):
             name = ".".join(str(part) for part in name if part != "body")
         if isinstance(name, str) and name:
-            found.fields.append(name)
+            found.fields.append(name[:200])
 
 
-def _inside(text: str) -> Any:
-    """The structured value that ``text`` carries, perhaps escaped once too often; or ``None``."""
-    for candidate in (text, text.replace('\\"', '"')) if '\\"' in text else (text,):
-        if (found := _carried(candidate)) is not None:
-            return found
-    return None
-
-
-def _carried(text: str) -> Any:
-    for start, end in _spans(text):
-        parsed = _parsed(text[start:end])
-        first = parsed[0] if isinstance(parsed, list) and parsed else parsed
-        if isinstance(parsed, bytes) or (isinstance(first, Mapping) and _speaks(first)):
-            return parsed
-    return None
-
-
-def _speaks(body: Mapping[str, Any]) -> bool:
-    """Whether the object says what went wrong, rather than being an argument or a price list."""
-    keys = {str(key) for key in body}
-    return bool(keys & {*_MESSAGE_KEYS, "Message", "errors", "code", "metadata"})
-
-
-def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where brackets open and close again, outermost first, at most a few."""
-    for match in itertools.islice(re.finditer(r"b['\"]|[\[{]", text), 6):
-        start, opening = match.start(), match[0]
-        quoted = opening[0] == "b"
-        end = text.rfind(opening[1]) + 1 if quoted else _closing(text, start)
-        if end > start + 1:
-            yield start, end
-
-
-def _closing(text: str, start: int) -> int:
-    """The end of the bracket that opens at ``start``; of a cut one, the text's end."""
-    stack: list[str] = []
-    quote = ""
-    index = start
-    while index < len(text):
-        char = text[index]
-        if quote:
-            if char == "\\":
-                index += 1
-            elif char == quote:
-                quote = ""
-        elif char == '"' or (char == "'" and text[index - 1] in "{[:, ("):
-            quote = char
-        elif char in _PAIRS:
-            stack.append(_PAIRS[char])
-        elif stack and char == stack[-1]:
-            stack.pop()
-            if not stack:
-                return index + 1
-        index += 1
-    return len(text)
-
-
-def _parsed(text: str) -> Any:
-    """JSON, a Python literal, or either with one level of escaping too much; else ``None``."""
-    plain = text.replace("\n", " ")
-    for candidate in (text, plain.replace('\\"', '"'), plain.replace("\\'", "'"), _mended(plain)):
-        try:
-            return json.loads(candidate, strict=False)
-        except (ValueError, RecursionError):
-            pass
-        try:
-            return ast.literal_eval(candidate)
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            continue
-    return None
-
-
-def _mended(text: str) -> str:
-    """A JSON object whose end was cut off when it was copied."""
-    cut = text.rstrip().rstrip(",")
-    odd = len(re.findall(r'(?<!\\)"', cut)) % 2
-    brackets = re.sub(r'"(?:\\.|[^"\\])*"?', "", cut)
-    opened = [_PAIRS[bracket] for bracket in re.findall(r"[\[{]", brackets)]
-    closed = len(re.findall(r"[\]}]", brackets))
-    return cut + '"' * odd + "".join(reversed(opened[: max(0, len(opened) - closed)]))
+def _http_status(code: Any) -> int | None:
+    """``code`` if it is the HTTP status of an error, as a number or as digits."""
+    digits = str(code)
+    return int(digits) if re.fullmatch(r"[45][0-9]{2}", digits) else None
 
 
 def _bare(text: str) -> str:
     """``text`` without prefixes of libraries and without a router's notes at its end."""
-    text = _ROUTER_NOTE.sub("", text).strip()
-    while match := _PREFIX.match(text):
-        if len(text) - match.end() < 4:
+    notes = [start for note in _ROUTER_NOTES if (start := text.find(note)) >= 0]
+    if notes:
+        text = text[: min(notes)].rstrip().removesuffix(".")
+    start = 0
+    while match := _PREFIX.match(text, start):
+        if len(text) - match.end() < 4 or match.end() == start:
             break
-        text = text[match.end() :]
-    return text
+        start = match.end()
+    return text[start:].strip()

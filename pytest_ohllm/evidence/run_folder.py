@@ -7,6 +7,7 @@
     sdk.json                      the SDK's revision, once somebody has imported the SDK
     end.json                      how long it took; missing while it runs and after a crash
     events.jsonl                  what happened, in order, from all processes
+    hosts/<host>.json             a host that did not answer: nobody asks it again in this run
     profiles/<profile>/gate.json  the stage that failed and thereby closed the later ones
     profiles/<profile>/remedy.json
     profiles/<profile>/<stage>/<check>[~try2]/
@@ -155,6 +156,22 @@ class RunFolder:
         except (ValueError, KeyError, TypeError):
             # Only a full disk or a foreign hand leads here; a closed gate stays closed.
             return Stage.A, "the record of the failed stage (gate.json) cannot be read"
+
+    def note_dead_host(self, host: str, summary: str) -> None:
+        """Record for all workers that nothing answers at ``host`` (with its port)."""
+        path = self._dead_host(host)
+        make_folder(path.parent)
+        create_file(path, self._json({"host": host, "summary": summary}))
+
+    def dead_host(self, host: str) -> str | None:
+        """Why nobody should ask ``host`` any more, if so."""
+        try:
+            return str(json.loads(self._dead_host(host).read_bytes())["summary"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _dead_host(self, host: str) -> Path:
+        return self.path / "hosts" / f"{self._slug(host)}.json"
 
     def record_remedy(self, profile: str, remedy: Remedy) -> None:
         """Record the settings thanks to which the profile works."""

@@ -55,6 +55,7 @@ class Row:
     cells: tuple[Cell, ...]
     tool_mode: str
     calls: int
+    retries: int
     tokens: str
     cost: str
     seconds: float
@@ -138,6 +139,7 @@ def _row(profile: ProfileReport) -> Row:
         cells=tuple(_cell(stage, profile.checks) for stage in Stage),
         tool_mode=profile.tool_mode.value if profile.tool_mode else NOTHING,
         calls=profile.usage.llm_calls,
+        retries=profile.usage.retries,
         tokens=tokens_text(profile.usage),
         cost=cost_text(profile.usage),
         seconds=profile.seconds,

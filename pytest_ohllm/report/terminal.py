@@ -177,7 +177,9 @@ class _Page:
             cost = f"cost {row.cost}" if row.cost == "unknown" else row.cost
             tokens = f"tokens {row.tokens}" if row.tokens == "unknown" else f"{row.tokens} tokens"
             calls = "1 call" if row.calls == 1 else f"{row.calls} calls"
-            used = [calls, tokens, cost, seconds_text(row.seconds)]
+            retries = [f"{row.retries} {'retry' if row.retries == 1 else 'retries'}"]
+            used = [calls, *(retries if row.retries else []), tokens, cost]
+            used.append(seconds_text(row.seconds))
             text = clipped(self.safe(" · ".join(tools + used)), self.width, self.ellipsis)
             yield ((" " * min(indent, self.width - width_of(text)) + text, "dim"),)
 

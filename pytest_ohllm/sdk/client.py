@@ -39,10 +39,12 @@ def build_llm(
     call.
 
     ``tool_mode`` overrides the profile's ``native_tool_calling``; ``changes`` overrides any field.
-    Raises UnusableSettings.
+    Raises UnusableSettings, and UnsupportedBySdk for a change that this SDK would ignore.
     """
     from openhands.sdk import LLM
 
+    if unknown := (changes or {}).keys() - LLM.model_fields.keys():
+        raise UnsupportedBySdk(f"the setting {', '.join(sorted(unknown))}")
     fields = dict(connection.profile.settings)
     fields.update(connection.secrets)
     if not connection.secrets and connection.profile.base_url:

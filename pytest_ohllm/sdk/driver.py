@@ -20,7 +20,8 @@ import httpx
 from pytest_ohllm.model import Exchange, ToolMode, Transcript
 from pytest_ohllm.profiles.connection import Connection
 from pytest_ohllm.sdk import environment, resumption
-from pytest_ohllm.sdk.client import answer, build_llm, capability, falling_back_to
+from pytest_ohllm.sdk.client import answer as answer_of
+from pytest_ohllm.sdk.client import build_llm, capability, falling_back_to
 from pytest_ohllm.sdk.conversation import Persistence, Production
 from pytest_ohllm.sdk.conversation import play as play_scene
 from pytest_ohllm.sdk.scene import Scene
@@ -59,7 +60,8 @@ class Driver:
     of it, and whoever begins another check resets it.
 
     ``redact`` cleans whatever goes into a transcript. ``unreachable`` is the result of a raw probe:
-    with one, scenarios end at once, and the SDK is not even imported.
+    with one, scenarios end at once, and the SDK is not even imported. ``recover`` says after how
+    many seconds a scenario that failed is played again, given how often it was.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Driver:
         self.unreachable = unreachable
         self._redact = redact
         self.listener = listener
+        self.recover: Callable[[Transcript, int], float | None] | None = None
         self._originals: dict[float, httpx.Request] = {}
         environment.lend_stderr()
 
@@ -90,6 +93,7 @@ class Driver:
             unreachable=self.unreachable,
         )
         other._originals = self._originals
+        other.recover = self.recover
         return other
 
     def adopt(self, settings: Mapping[str, Any]) -> None:
@@ -137,7 +141,7 @@ class Driver:
         def play(take: Take) -> None:
             more = {"stream": True} if stream else {}
             llm = self._build(take, "ohllm-complete", None, {**(changes or {}), **more})
-            take.text = answer(llm, prompt, picture, take.facts if stream else None)
+            take.text = answer_of(llm, prompt, picture, take.facts if stream else None)
 
         return self._play("complete", None, play, timeout)
 
@@ -147,7 +151,7 @@ class Driver:
         def play(take: Take) -> None:
             second = self._build(take, "ohllm-second", None, {})
             first = self._build(take, "ohllm-first", None, falling_back_to(second))
-            take.text = answer(first, prompt)
+            take.text = answer_of(first, prompt)
 
         return self._play("fall back", None, play, None)
 
@@ -227,6 +231,21 @@ class Driver:
         finally:
             self._publish(take.transcript("test", None, failure))
 
+    def parses(self, exchange: Exchange, answer: Any) -> bool:
+        """Whether the SDK can read ``answer`` in place of the response of ``exchange``; offline."""
+
+        def play(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(exchange.status or 200, json=answer, request=request)
+
+        tape = Tape(redact=self._redact, playback=play)
+        with environment.sealed(), tape.recording():
+            try:
+                llm = build_llm(self.connection, usage_id="ohllm-parser", timeout=10)
+                answer_of(llm, "Say hello in one word.")
+            except Exception:
+                return False
+        return True
+
     def _take(self, seconds: float) -> Take:
         heard = self.listener.exchange_ended if self.listener else None
         deadline = time.monotonic() + seconds
@@ -246,6 +265,32 @@ class Driver:
         return llm
 
     def _play(
+        self,
+        scenario: str,
+        mode: ToolMode | None,
+        play: Callable[[Take], None],
+        timeout: float | None,
+    ) -> Transcript:
+        """Run ``play``, and again for as long as the recovery wants; the last transcript."""
+        stopped_by: list[str] = []
+        while True:
+            transcript = self._once(scenario, mode, play, timeout)
+            pause = self.recover(transcript, len(stopped_by)) if self.recover else None
+            if stopped_by:
+                transcript = transcript.model_copy(
+                    update={"facts": {**transcript.facts, "stopped_before_by": stopped_by}}
+                )
+            if pause is None or pause >= self.left:
+                self._publish(transcript)
+                return transcript
+            retried = transcript.usage.model_copy(update={"retries": 1})
+            self._publish(transcript.model_copy(update={"usage": retried}))
+            root = transcript.error.root if transcript.error else None
+            stopped_by.append(root.message[:200] if root else "")
+            self.left -= pause
+            time.sleep(pause)
+
+    def _once(
         self,
         scenario: str,
         mode: ToolMode | None,
@@ -277,9 +322,7 @@ class Driver:
             self._keep(take.tape.originals)
             spent = time.monotonic() - started - take.tape.preparing
             self.left = max(0.0, self.left - spent)
-        transcript = take.transcript(scenario, mode, failure)
-        self._publish(transcript)
-        return transcript
+        return take.transcript(scenario, mode, failure)
 
     def _keep(self, originals: Mapping[float, httpx.Request]) -> None:
         self._originals.update(originals)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pytest_ohllm.diagnosis import remedies
+from pytest_ohllm.diagnosis import parsing, remedies
 from pytest_ohllm.diagnosis.behaviour import limits_of, observed
 from pytest_ohllm.diagnosis.engine import diagnose
 from pytest_ohllm.diagnosis.experiments import Conclusion, Experimenter
-from pytest_ohllm.diagnosis.laboratory import Laboratory, signature
+from pytest_ohllm.diagnosis.laboratory import Laboratory, signature, works
 from pytest_ohllm.diagnosis.report import concluded, plain
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.error_chain import facts_of
@@ -79,7 +79,7 @@ class Clinic:
             attempt.candidates = tuple(remedies.unique(options, symptoms.settings))
             return plain(finding, "cut_off", symptoms)
         if error.kind is Kind.MODEL_LIMITATION and error.avoidable:
-            options = list(remedies.BEHAVIOUR)
+            options = [remedies.completed(one, symptoms.settings) for one in remedies.BEHAVIOUR[:2]]
             attempt.candidates = tuple(remedies.unique(options, symptoms.settings))
         return Diagnosis(
             kind=error.kind,
@@ -107,6 +107,8 @@ class Clinic:
         if not self._budget or driver is None or failing is None or failing.request is None:
             return None, ()
         key = (attempt.case.profile, driver.settings_id, signature(failing))
+        if key not in self._known and works(failing) and symptoms.error is not None:
+            self._known[key] = parsing.examined(failing, lambda body: driver.parses(failing, body))
         if key not in self._known:
             replay = driver.replay(failing, driver.left)
             if replay is None or not isinstance(replay.body, dict):

@@ -14,6 +14,7 @@ from pytest_ohllm.sdk.driver import Driver
 from pytest_ohllm.session.attempt import Attempt
 from pytest_ohllm.session.case import CASE
 from pytest_ohllm.session.recorder import Recorder
+from pytest_ohllm.session.recovery import Recovery
 
 MOST_CALLS = 12
 """Requests that trying settings for one check may take."""
@@ -29,10 +30,15 @@ class Executor:
     """
 
     def __init__(
-        self, folder: RunFolder, recorder: Recorder, drivers: dict[str, Driver], search: bool
+        self,
+        folder: RunFolder,
+        recorder: Recorder,
+        drivers: dict[str, Driver],
+        recovery: Recovery,
+        search: bool,
     ) -> None:
         self._folder, self._recorder, self._drivers = folder, recorder, drivers
-        self._search = search
+        self._recovery, self._search = recovery, search
         self._passed: dict[str, list[pytest.Item]] = {}
         self._tried: dict[tuple[str, Stage], list[dict[str, Any]]] = {}
         self._remedies: dict[str, Remedy] = {}
@@ -47,6 +53,7 @@ class Executor:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         if driver := self._drivers.get(case.profile):
             driver.left = driver.timeout
+            self._recovery.check(driver)
         with self._recorder.check(item, case) as attempt:
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
             if self._may_be_helped(attempt):

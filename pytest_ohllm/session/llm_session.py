@@ -33,6 +33,7 @@ from pytest_ohllm.session.executor import Executor
 from pytest_ohllm.session.gates import Gates
 from pytest_ohllm.session.junit import describe_suite
 from pytest_ohllm.session.recorder import Recorder
+from pytest_ohllm.session.recovery import Recovery
 from pytest_ohllm.session.selection import Selection
 from pytest_ohllm.session.terminal import Terminal
 from pytest_ohllm.session.timeouts import GRACE_SECONDS, Timeouts
@@ -55,6 +56,7 @@ class LlmSession:
         self._drivers: dict[str, Driver] = {}
         self._simulators: list[Any] = []
         self._recorder: Recorder | None = None
+        self._recovery: Recovery | None = None
         self._redactor = Redactor()
         self._started = time.monotonic()
         self._foreign_failures = 0
@@ -103,13 +105,16 @@ class LlmSession:
         if name not in self._drivers:
             connection = self._connections[name]
             base_url = connection.profile.base_url
-            self._drivers[name] = Driver(
+            self._drivers[name] = driver = Driver(
                 connection,
                 timeout=self.config.option.llm_timeout,
                 redact=self._redactor.value,
                 listener=self._recorder,
                 unreachable=probe(base_url) if base_url else None,
             )
+            if self._recovery is not None:
+                driver.recover = self._recovery.pause
+                self._recovery.check(driver)
         return self._drivers[name]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -231,7 +236,10 @@ class LlmSession:
         budget = self.config.option.llm_probes
         clinic = Clinic(self._drivers, budget)
         self._recorder = Recorder(folder, gates, clinic, html.attach if html else None)
-        executor = Executor(folder, self._recorder, self._drivers, search=budget > 0)
+        self._recovery = Recovery(folder)
+        executor = Executor(
+            folder, self._recorder, self._drivers, self._recovery, search=budget > 0
+        )
         parts: list[object] = [gates, Timeouts(), self._recorder, executor]
         if not self.worker:
             parts.append(Terminal(self, self._redactor))

@@ -52,7 +52,8 @@ class Provider:
             return _Conversation(self, codec, self._count).answer(call)
         if codec is None:
             for other in CODECS.values():
-                document = other.catalogue(call, self.model)
+                listed = self.personality.listed_model or self.model
+                document = other.catalogue(call, listed)
                 if document is not None:
                     return self._catalogue(other, call, document)
         return self._astray(call, codec)

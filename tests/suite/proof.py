@@ -40,9 +40,12 @@ class Judgement:
 
     @classmethod
     def of(cls, profile: ProfileReport) -> Judgement:
-        """The judgement in a run's report; of stage D all gates that failed."""
+        """The judgement in a run's report; of stage D all gates that failed.
+
+        A check that passes thanks to a remedy tells what is wrong, too.
+        """
         bad = [c for c in profile.checks if breaks(c) or c.outcome is Outcome.INCONCLUSIVE]
-        first = bad[0] if bad else None
+        first = next((c for c in profile.checks if c.diagnosis or c in bad), None)
         return cls(
             profile.verdict,
             first.stage if first else None,

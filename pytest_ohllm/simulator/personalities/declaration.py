@@ -81,7 +81,8 @@ class Personality:
     ``spoken`` is the protocol that such a profile speaks (``None``: Chat Completions, unless a part
     says otherwise), ``prefix`` litellm's name for it, ``base_path`` the path of its base URL. A
     ``suffix`` of the model's name makes litellm take it for a model whose features it knows.
-    ``mounts`` maps paths of this server to those that the protocol has elsewhere.
+    ``mounts`` maps paths of this server to those that the protocol has elsewhere. ``listed_model``
+    stands in the list of models in place of the one that is served.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Personality:
     base_path: str | None = None
     mounts: Mapping[str, str] = field(default_factory=dict)
     any_model: bool = False
+    listed_model: str | None = None
     intercept: tuple[Intercept, ...] = ()
     refuse: tuple[Refuse, ...] = ()
     behave: tuple[Behave, ...] = ()
@@ -151,6 +153,7 @@ class Personality:
             suffix=self.suffix or other.suffix,
             base_path=self.base_path if other.base_path is None else other.base_path,
             mounts={**self.mounts, **other.mounts},
+            listed_model=self.listed_model or other.listed_model,
             settings=_merged(self.settings, other.settings),
             remedy=_merged(self.remedy, other.remedy),
             parts=(*(self.parts or (self,)), *(other.parts or (other,))),

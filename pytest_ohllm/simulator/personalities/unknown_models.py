@@ -55,6 +55,7 @@ def _unknown(
         f"does not know the model, in {vendor}'s words",
         stage="A",
         kind="configuration",
+        listed_model="sim-another-model",
         refuse=(lambda turn: refusal(turn.model),),
         **about,
     )

@@ -164,6 +164,16 @@ class TestCompletion:
         assert link.message.startswith("temperature: ")
         assert endpoint.requests == []
 
+    def test_a_change_that_the_sdk_would_ignore_is_unsupported_and_nothing_is_sent(self) -> None:
+        with Endpoint(says("hello")) as endpoint:
+            driver = driver_for(endpoint.base_url)
+            transcript = driver.complete("Say hello.", changes={"of_a_later_sdk": True})
+
+        assert transcript.error is not None
+        assert transcript.error.root.type.endswith(".UnsupportedBySdk")
+        assert "of_a_later_sdk" in transcript.error.root.message
+        assert not endpoint.requests
+
     def test_an_empty_base_url_is_refused_instead_of_taken_for_the_provider_s_own(self) -> None:
         transcript = driver_for("").complete("Say hello.")
 

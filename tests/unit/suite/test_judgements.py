@@ -1,0 +1,145 @@
+"""What the checks of stage D make of transcripts that are hard to judge."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from compat_suite import orders
+from compat_suite.scenarios import Played
+from compat_suite.test_d_streaming import (
+    require_pieces,
+)
+from compat_suite.test_d_streaming import (
+    test_a_streamed_answer_is_the_same_answer as streaming_check,
+)
+from compat_suite.test_d_tools import require_valid
+from compat_suite.test_d_tools import (
+    test_parallel_calls_are_answered_in_order as parallel_check,
+)
+from pytest_ohllm.judgement import NotRun, Shortfall
+from pytest_ohllm.model import Blame, Event, Exchange, Kind, ToolMode, Transcript
+
+USAGE = {"choices": [], "usage": {"prompt_tokens": 20}}
+
+
+def streamed(text: str, first_byte: float = 0.1, **about: Any) -> Transcript:
+    """A streamed answer, word by word."""
+    pieces = text.split(" ")
+    chunks = [{"choices": [{"delta": {"content": f"{piece} "}}]} for piece in pieces]
+    body = "".join(f"data: {json.dumps(one)}\n\n" for one in [*chunks, USAGE]) + "data: [DONE]\n\n"
+    exchange = Exchange(
+        method="POST",
+        url="http://h/v1/chat/completions",
+        request={"stream": True},
+        status=200,
+        response=body,
+        seconds=first_byte + 0.01,
+        first_byte=first_byte,
+        **about,
+    )
+    return Transcript(scenario="complete", exchanges=(exchange,), final_text=text)
+
+
+def plain(text: str) -> Transcript:
+    return Transcript(scenario="complete", final_text=text)
+
+
+def check_streaming(**transcripts: Transcript) -> None:
+    streaming_check(lambda name: Played(transcripts))
+
+
+@pytest.mark.parametrize(
+    "thoughts", ["<think>\nStep 1: I count.\n</think>\n\n", "Step 1: I count.\n</think>\n\n"]
+)
+def test_thoughts_in_the_text_are_not_the_answer(thoughts: str) -> None:
+    """litellm takes them out of a whole answer, and leaves them in a stream."""
+    check_streaming(plain=plain("one two three"), streamed=streamed(f"{thoughts}one two three"))
+    with pytest.raises(Shortfall, match="streamed, the answer is"):
+        check_streaming(plain=plain("one two three"), streamed=streamed(f"{thoughts}one three"))
+
+
+def test_a_stream_without_usage_is_told() -> None:
+    bare = streamed("one two")
+    body = str(bare.exchanges[0].response).replace(json.dumps(USAGE), json.dumps({"choices": []}))
+    exchange = bare.exchanges[0].model_copy(update={"response": body})
+    with pytest.raises(Shortfall, match="without usage"):
+        check_streaming(
+            plain=plain("one two"), streamed=bare.model_copy(update={"exchanges": (exchange,)})
+        )
+
+
+def test_a_stream_that_comes_the_later_the_longer_it_is_was_collected() -> None:
+    late, short = streamed("word " * 30, 0.8), streamed("hello", 0.1)
+    with pytest.raises(Shortfall, match=r"all at once after 0\.8 s, a short answer after 0\.1 s"):
+        require_pieces(Played({"streamed": late, "short": short}))
+
+
+@pytest.mark.parametrize("first_byte", [0.55, 0.8, 1.2])
+def test_a_model_that_is_fast_once_it_has_begun_is_not_suspected(first_byte: float) -> None:
+    late, short = streamed("word " * 30, 0.8), streamed("hello", first_byte)
+    require_pieces(Played({"streamed": late, "short": short}))
+
+
+def test_without_a_control_nothing_is_claimed() -> None:
+    late = streamed("word " * 30, 0.8)
+    require_pieces(Played({"streamed": late}))
+    silent = streamed("hello").model_copy(update={"exchanges": (Exchange(method="POST", url="x"),)})
+    require_pieces(Played({"streamed": late, "short": silent}))
+
+
+def test_arguments_that_the_schema_allows_pass_in_either_mode() -> None:
+    for mode in (*ToolMode, None):
+        require_valid(orders.order(), mode)
+
+
+def test_an_object_that_travelled_as_text_is_the_sdks_gap() -> None:
+    order = orders.order()
+    sent = {**order, "customer": json.dumps(order["customer"])}
+    with pytest.raises(Shortfall) as caught:
+        require_valid(sent, ToolMode.PROMPT)
+    assert (caught.value.kind, caught.value.blame) == (Kind.SDK_GAP, Blame.SDK)
+    with pytest.raises(Shortfall, match="customer: ") as caught:
+        require_valid(sent, ToolMode.NATIVE)
+    assert (caught.value.kind, caught.value.blame) == (Kind.MODEL_LIMITATION, Blame.MODEL)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"customer": "Zoë"},
+        {"customer": json.dumps(json.dumps({"name": "Zoë"}))},
+        {"customer": json.dumps({"name": "Zoë"})},
+        {"priority": "urgent"},
+    ],
+)
+def test_what_the_model_writes_wrong_in_its_prompt_is_its_own_fault(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Shortfall) as caught:
+        require_valid({**orders.order(), **wrong}, ToolMode.PROMPT)
+    assert caught.value.kind is Kind.MODEL_LIMITATION
+
+
+def called(*kinds: str) -> Transcript:
+    """A conversation in which the terminal was called like this."""
+    ids: dict[str, int] = {}
+    events = []
+    for kind in kinds:
+        ids[kind] = ids.get(kind, 0) + 1
+        about: dict[str, Any] = {"kind": kind, "call_id": str(ids[kind])}
+        events.append(Event(source="agent", tool="terminal", **about))
+    return Transcript(scenario="converse", events=tuple(events), final_text="W-1 W-2")
+
+
+def check_parallel(*kinds: str) -> None:
+    played = Played({"parallel": called(*kinds)}, {"words": ("W-1", "W-2")})
+    parallel_check(lambda name: played)
+
+
+def test_calls_count_as_parallel_where_they_stand_together() -> None:
+    check_parallel("tool_call", "tool_call", "observation", "observation")
+    # The first attempt could not be read.
+    check_parallel("error", "error", "tool_call", "tool_call", "observation", "observation")
+    with pytest.raises(NotRun, match="one tool after the other"):
+        check_parallel("tool_call", "observation", "tool_call", "observation")
