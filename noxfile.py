@@ -113,6 +113,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def suite(session: nox.Session) -> None:
+    """The whole pack against every personality and other seeds; writes docs/self-proof.md."""
+    session.run("python", "-m", "tests.suite", "--write", *session.posargs)
+
+
+@nox.session(python=False)
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt: the versions that this environment is green with."""
     frozen = session.run("uv", "pip", "freeze", "--exclude-editable", silent=True, external=True)

@@ -101,6 +101,7 @@ def responses(stage: Stage) -> Played:
                 (prompts.NONCE_TASK, prompts.RECALL_OUTPUT),
                 (prompts.NONCE_COMMAND,),
                 files={prompts.NONCE_FILE: f"{nonce}\n"},
+                tool_mode=stage.mode,
                 changes={"api_mode": mode},
             )
         )

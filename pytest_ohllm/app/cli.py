@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pytest_ohllm.app import profiles, simulate
+from pytest_ohllm.app import explain, profiles, simulate
 from pytest_ohllm.profiles.errors import ProfileError
 
 USAGE_ERROR = 4  # pytest's own code for it
@@ -20,6 +20,7 @@ _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 app = typer.Typer()
 app.add_typer(profiles.app, name="profiles")
 app.command("simulate")(simulate.simulate)
+app.command("explain")(explain.explain)
 
 
 @app.callback(invoke_without_command=True)

@@ -13,6 +13,7 @@ from pytest_ohllm.diagnosis import (
     requests,
 )
 from pytest_ohllm.diagnosis.finding import Finding, one_line
+from pytest_ohllm.diagnosis.report import plain
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Diagnosis, Kind
 
@@ -76,25 +77,4 @@ def find(symptoms: Symptoms) -> tuple[Finding, str]:
 def diagnose(symptoms: Symptoms) -> Diagnosis:
     """Why it failed; ``unknown`` with the innermost message if no rule knows it."""
     finding, rule = find(symptoms)
-    return Diagnosis(
-        kind=finding.kind,
-        blame=finding.blame,
-        summary=one_line(finding.summary, 300),
-        next_step=one_line(finding.next_step, 300),
-        rule=rule,
-        evidence=evidence(symptoms),
-    )
-
-
-def evidence(symptoms: Symptoms) -> tuple[str, ...]:
-    """What was seen, in a few lines that a person can check in the run folder."""
-    found: list[str] = []
-    if exchange := symptoms.exchange:
-        answer = f"HTTP {exchange.status}" if exchange.status else exchange.error or "no answer"
-        found.append(one_line(f"{exchange.method} {exchange.url}: {answer}", 300))
-    if symptoms.body_error and symptoms.text:
-        found.append(one_line(f"the endpoint said: {symptoms.text}", 500))
-    if root := symptoms.root:
-        where = f" at {root.frame}" if root.frame else ""
-        found.append(one_line(f"{root.type}{where}: {root.message}", 500))
-    return tuple(found)
+    return plain(finding, rule, symptoms)

@@ -25,7 +25,9 @@ _SPEAKING = frozenset({*MESSAGE_KEYS, "Message", "errors", "code", "metadata", "
 _PAIRS = {"{": "}", "[": "]"}
 _OPENING = re.compile(r"b['\"]|[\[{]")
 _BYTES = re.compile(r"b(?P<quote>['\"])(?:(?!(?P=quote))[^\\]|\\.)*+(?P=quote)", re.S)
-_STRING = re.compile(r'"(?:\\.|[^"\\])*+"?')
+_LAST_MEMBER = re.compile(
+    r",\s{0,9}(?P<quote>['\"])(?:(?!(?P=quote))[^\\]){0,60}(?P=quote)?\s{0,9}:?\s{0,9}\w{0,9}\Z"
+)
 _TRIES = 6
 """Openings that are looked at: the first ones hold the others."""
 
@@ -36,8 +38,8 @@ _DEEPEST = 100
 def inside(text: str) -> Any:
     """The structured value that ``text`` carries, perhaps escaped once too often; or ``None``."""
     for candidate in (text, text.replace('\\"', '"')) if '\\"' in text else (text,):
-        for start, end in _spans(candidate):
-            value = _parsed(candidate[start:end])
+        for start, end, missing in _spans(candidate):
+            value = _parsed(candidate[start:end], missing)
             first = value[0] if isinstance(value, list) and value else value
             if isinstance(value, bytes) or (isinstance(first, Mapping) and _speaks(first)):
                 return value
@@ -49,19 +51,23 @@ def _speaks(body: Mapping[Any, Any]) -> bool:
     return not _SPEAKING.isdisjoint(key for key in body if isinstance(key, str))
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where brackets open and close again, outermost first, at most a few."""
+def _spans(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where brackets open and close again, and what is missing at the end; outermost first."""
     for match in itertools.islice(_OPENING.finditer(text), _TRIES):
         start = match.start()
         if match[0][0] != "b":
-            if end := _closing(text, start):
-                yield start, end
+            end, missing = _closing(text, start)
+            if end:
+                yield start, end, missing
         elif quoted := _BYTES.match(text, start):
-            yield start, quoted.end()
+            yield start, quoted.end(), ""
 
 
-def _closing(text: str, start: int) -> int:
-    """The end of the bracket that opens at ``start``; of a cut one, the text's end; 0 for none."""
+def _closing(text: str, start: int) -> tuple[int, str]:
+    """The end of the bracket that opens at ``start``; of a cut one, the text's end and what closes.
+
+    The end is 0 where brackets are nested too deeply.
+    """
     stack: list[str] = []
     quote = ""
     index = start
@@ -77,26 +83,27 @@ def _closing(text: str, start: int) -> int:
         elif char in _PAIRS:
             stack.append(_PAIRS[char])
             if len(stack) > _DEEPEST:
-                return 0
+                return 0, ""
         elif stack and char == stack[-1]:
             stack.pop()
             if not stack:
-                return index + 1
+                return index + 1, ""
         index += 1
-    return len(text)
+    return len(text), quote + "".join(reversed(stack))
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, missing: str) -> Any:
     """JSON, a Python literal, or either with one level of escaping too much; else ``None``."""
     plain = text.replace("\n", " ")
-    candidates = (
+    unbroken = plain.replace("\\n", " ")
+    candidates = [
         text,
         plain.replace('\\"', '"'),
         plain.replace("\\'", "'"),
-        plain.replace("\\n", " ").replace('\\"', '"'),
-        _mended(plain),
-        _mended(plain.replace("\\n", " ")),
-    )
+        unbroken.replace('\\"', '"'),
+    ]
+    if missing:
+        candidates += [plain + missing, unbroken + missing, *_without_last_member(plain)]
     for candidate in dict.fromkeys(candidates):
         try:
             return json.loads(candidate, strict=False)
@@ -115,15 +122,10 @@ def _literal(text: str) -> Any:
         return ast.literal_eval(text)
 
 
-def _mended(text: str) -> str:
-    """A JSON object whose end was cut off when it was copied."""
-    cut = text.rstrip().rstrip(",")
-    odd = len(re.findall(r'(?<!\\)"', cut)) % 2
-    brackets = re.findall(r"[\[{\]}]", _STRING.sub("", cut))
-    stack: list[str] = []
-    for bracket in brackets:
-        if bracket in _PAIRS:
-            stack.append(_PAIRS[bracket])
-        elif stack:
-            stack.pop()
-    return cut + '"' * odd + "".join(reversed(stack))
+def _without_last_member(text: str) -> list[str]:
+    """An object that was cut off within a name, without that name and closed."""
+    whole = text.rstrip().rstrip(",")
+    if match := _LAST_MEMBER.search(whole, max(0, len(whole) - 100)):
+        whole = whole[: match.start()]
+    end, missing = _closing(whole, 0)
+    return [whole + missing] if end else []

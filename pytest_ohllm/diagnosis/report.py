@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pytest_ohllm.diagnosis.engine import evidence
-from pytest_ohllm.diagnosis.experiments import Conclusion
 from pytest_ohllm.diagnosis.finding import Finding, one_line
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Confidence, Diagnosis, Kind, Probe
+
+if TYPE_CHECKING:
+    from pytest_ohllm.diagnosis.experiments import Conclusion
+
+_WORDED = (200, 400, 404, 413, 422)
+"""Statuses that mean many things: what is concluded from them rests on words."""
 
 
 def plain(finding: Finding, rule: str, symptoms: Symptoms) -> Diagnosis:
@@ -20,7 +25,7 @@ def plain(finding: Finding, rule: str, symptoms: Symptoms) -> Diagnosis:
         next_step=one_line(finding.next_step, 300),
         rule=rule,
         evidence=evidence(symptoms),
-        confidence=Confidence.CODE,
+        confidence=Confidence.TEXT if symptoms.status in _WORDED else Confidence.CODE,
         autofix=_autofix(finding.kind, proven=False),
     )
 
@@ -41,6 +46,20 @@ def concluded(conclusion: Conclusion, probes: Sequence[Probe], symptoms: Symptom
         probes=tuple(probes),
         autofix=_autofix(finding.kind, proven=True),
     )
+
+
+def evidence(symptoms: Symptoms) -> tuple[str, ...]:
+    """What was seen, in a few lines that a person can check in the run folder."""
+    found: list[str] = []
+    if exchange := symptoms.exchange:
+        answer = f"HTTP {exchange.status}" if exchange.status else exchange.error or "no answer"
+        found.append(one_line(f"{exchange.method} {exchange.url}: {answer}", 300))
+    if symptoms.body_error and symptoms.text:
+        found.append(one_line(f"the endpoint said: {symptoms.text}", 500))
+    if root := symptoms.root:
+        where = f" at {root.frame}" if root.frame else ""
+        found.append(one_line(f"{root.type}{where}: {root.message}", 500))
+    return tuple(found)
 
 
 def _autofix(kind: Kind, *, proven: bool) -> str:

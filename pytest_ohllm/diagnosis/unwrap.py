@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_ohllm.diagnosis.nested import MESSAGE_KEYS, inside
 
-_DEEPEST = 12
+_DEEPEST = 24
 """Layers after which something is nested on purpose."""
 
 _LONGEST = 16 * 1024

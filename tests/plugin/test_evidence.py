@@ -217,7 +217,7 @@ def test_files_are_the_owners_only_whatever_the_umask_allows(own: Compat) -> Non
 
 
 def test_a_check_leaves_the_conversation_the_wire_and_the_result(compat: Compat) -> None:
-    result = compat("--llm-profile=sim:parrot", "--llm-stages=A,B,C")
+    result = compat("--llm-profile=sim:parrot", "--llm-stages=A,B,C", "--llm-probes=0")
 
     assert result.folder is not None
     assert {path.name for path in result.folder.iterdir()} == {
@@ -286,7 +286,14 @@ def test_run_json_is_as_its_schema_says_and_as_it_is_read_back(
     assert {"litellm", "openai"} <= about["packages"].keys()
     (one,) = about["profiles"]
     assert one.keys() >= {"name", "model", "base_url", "verdict", "tool_mode", "checks", "usage"}
-    assert one["usage"].keys() == {"llm_calls", "prompt_tokens", "completion_tokens", "cost"}
+    assert one["usage"].keys() == {
+        "llm_calls",
+        "prompt_tokens",
+        "completion_tokens",
+        "cached_tokens",
+        "retries",
+        "cost",
+    }
     for check in one["checks"]:
         assert check.keys() >= {"id", "stage", "outcome", "seconds", "llm_calls", "diagnosis"}
         assert (result.folder / check["folder"] / "result.json").is_file()

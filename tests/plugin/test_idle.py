@@ -80,7 +80,7 @@ def test_a_busy_session_registers_what_the_idle_one_lacks(compat: Compat) -> Non
     registered = _hooked(compat, ".", "--llm-profile=sim")
 
     assert {"ohllm", "ohllm-session", "ohllm-recorder", "ohllm-censor"} <= registered.keys()
-    assert "pytest_runtest_protocol" in registered["ohllm-recorder"]
+    assert "pytest_runtest_protocol" in registered["ohllm-executor"]
 
 
 def _hooked(compat: Compat, *arguments: str) -> dict[str, list[str]]:

@@ -114,9 +114,12 @@ PERSONALITIES = (
         spoken="ollama",
         refuse=(_ollama_no_tools,),
     ),
-    works_by_prompt(
+    Personality(
         "tools-need-responses",
         "refuses tools with reasoning effort on Chat Completions; Responses takes both",
+        verdict="WORKS WITH SETTINGS",
+        stage="B",
+        kind="sdk_gap",
         refuse=(_tools_need_responses,),
         remedy={"api_mode": "responses"},
     ),

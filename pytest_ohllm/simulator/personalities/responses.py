@@ -116,7 +116,7 @@ PERSONALITIES = (
         "rejects tools on the Responses API, which the SDK prefers; Chat Completions takes them",
         verdict="WORKS WITH SETTINGS",
         stage="B",
-        kind="model_limitation",
+        kind="sdk_gap",
         refuse=(_without_tools,),
         # Who claims the Responses API gets it: prompt-based tools, too, exist on Chat Completions
         # only.
