@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_ohllm.app.pasted import Line
     from pytest_ohllm.model import Diagnosis
 
-_LONGEST = 32 * 1024
+_LONGEST = 16 * 1024
 """Characters of a message that are looked at."""
 
 _TEXT_ONLY = "going by the words alone; `pytest --llm-profile=NAME` finds out by experiment"

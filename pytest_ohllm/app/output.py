@@ -25,11 +25,14 @@ def key_text(entry: Entry) -> str:
     """Where the secrets of a profile are, and whether they are there now; never their values."""
     if not entry.secrets:
         return entry.key
+    from pytest_ohllm.profiles.secret_values import where
+
     lines = []
     for secret in entry.secrets:
         label = "" if secret.field == "api_key" else f"{secret.field}: "
-        if secret.state == "stored":
-            lines.append(f"{label}in the file, as plain text")
+        if secret.reference == "file:":
+            form = "as plain text" if secret.state == "stored" else "encrypted"
+            lines.append(f"{label}in the file, {form}")
         else:
-            lines.append(f"{label}${secret.reference.removeprefix('env:')} ({secret.state})")
+            lines.append(f"{label}{where(secret.reference)} ({secret.state})")
     return "\n".join(lines)

@@ -6,6 +6,7 @@ Whatever arrives is bounded: of a text its two ends are kept, of a line too long
 from __future__ import annotations
 
 import codecs
+import io
 import itertools
 import json
 import math
@@ -52,19 +53,23 @@ class Line:
 
 def lines_or_text(stream: BinaryIO) -> Iterator[Line] | str:
     """The lines, if the first ones are JSON records; else the text, without its middle if long."""
+    lines = _numbered(stream)
     first: list[tuple[int, bytes]] = []
-    for number, line in _numbered(stream):
-        first.append((number, line))
-        if len(first) == _LOOKED_AT or _is_record(line):
+    for numbered in lines:
+        first.append(numbered)
+        if len(first) == _LOOKED_AT or _is_record(numbered[1]):
             break
+    else:
+        lines = iter(())
+        stream = io.BytesIO()  # at its end: asked again, a terminal would wait for another one
     if first and _is_record(first[-1][1]) and all(_is_meant_as_json(line) for _, line in first):
-        start = first[-1][0] + 1
-        return map(_parsed, itertools.chain(first, _numbered(stream, start)))
+        return map(_parsed, itertools.chain(first, lines))
     return _text(b"".join(line + b"\n" for _, line in first), stream)
 
 
-def _numbered(stream: BinaryIO, number: int = 1) -> Iterator[tuple[int, bytes]]:
+def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank; one that is too long is cut, and its rest skipped."""
+    number = 1
     while line := stream.readline(LONGEST_LINE + 1):
         rest = line
         while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
@@ -139,15 +144,15 @@ def _is_record(line: bytes) -> bool:
 
 def _text(start: bytes, stream: BinaryIO) -> str:
     """``start`` and the rest of ``stream`` as text; of a long one its beginning and its end."""
-    head = start
-    tail: deque[bytes] = deque(maxlen=_END // _CHUNK + 1)
-    while len(head) < _END and (chunk := stream.read(_CHUNK)):
+    chunks = itertools.chain([start], iter(lambda: stream.read(_CHUNK), b""))
+    head = b""
+    for chunk in chunks:
         head += chunk
-    head, between = head[:_END], head[_END:]
-    if between:
-        tail.append(between[-_END:])
-    while chunk := stream.read(_CHUNK):
-        tail.append(chunk)
+        if len(head) >= _END:
+            break
+    tail = deque([head[_END:]], maxlen=_END // _CHUNK + 1)
+    tail.extend(chunks)
+    head = head[:_END]
     end = b"".join(tail)[-_END:]
     parts = [part.decode("utf-8", "replace") for part in (head, end)]
     return "".join(parts) if len(end) < _END else "\n…\n".join(parts)

@@ -63,7 +63,8 @@ _REGION = re.compile(
 _KEY = re.compile(
     r"(?:invalid|incorrect|wrong|missing|expired|revoked|no|without|malformed|bad|illegal)[ _-]"
     r"(?:(?!unexpected|max|special|stop|eos)\S+ ){0,3}?"
-    r"(?:api[ _-]?key|x-api-key|auth\w*|credentials?|token\b(?! (?:limit|count))|secret)|"
+    r"(?:api[ _-]?key|x-api-key|auth\w*|credentials?|secret|"
+    r"token\b(?! (?:limit|count|in|at)\b| ['\"<]))|"
     r"(?:api[ _-]?|subscription )key\b.{0,60}\b(?:not (?:valid|found|set|configured|authorized|"
     r"exist)|invalid|incorrect|expired|missing|required|supplied|must be|revoked|disabled)|"
     r"authenticat\w* (?:fail|error|required|credentials|parameter|token)|not authenticated|"

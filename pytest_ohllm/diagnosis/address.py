@@ -37,11 +37,15 @@ _SETTING = re.compile(
     r"\bapi[- ]?versions?\b|"
     r"(?:failed to|could not|cannot|can't|unable to) find (?:the )?(?:project|resource|workspace|"
     r"region|space)|must specify a region|"
-    r"(?:project|location|region)(?:_id)? .{0,20}(?:must be|not) (?:set|specified|provided)",
+    r"(?:project|location|region)(?:[ _]id)? .{0,20}(?:must be|not) (?:set|specified|provided)|"
+    r"\b(?:project|location|region)(?:[ _]id)? is (?:required|missing)",
     re.IGNORECASE,
 )
 """A setting of the connection other than the model, which only the user can know."""
 
+_WALL = re.compile(r"you have been blocked|request was blocked|attention required!", re.I)
+_NOWHERE = re.compile(r"unexpected endpoint|no handler found on route|method not allowed", re.I)
+_PASSING = re.compile(r"temporarily|currently|at the moment|right now|try again later", re.I)
 _DENIED = re.compile(r"permission.{0,80}denied", re.IGNORECASE)
 _ABOUT_A_FEATURE = re.compile(
     r"not (?:supported|available|allowed) (?:on|with|by|for|in) (?:this|the) (?:\w+ )?model|"
@@ -54,21 +58,22 @@ _OFFICIAL = re.compile(
 )
 _ENDPOINT = re.compile(
     r"(?:only (?:supported|available) (?:in|on|via|through|with)|(?:please )?use|switch to|"
-    r"try)\W{1,4}(?:the )?(?:/?v1/)?(?P<name>responses|chat/completions|messages|completions)\b|"
-    r"not (?:supported|available) (?:in|on|with|via) (?:the )?(?:/?v1/)?(?:chat/completions|"
-    r"completions|responses)|not a chat model",
+    r"try)\W{1,4}(?:the )?/?(?:v1/)?(?P<name>responses|chat/completions|messages|completions)\b|"
+    r"not (?:supported|available|accessible) (?:in|on|with|via) (?:the )?/?(?:v1/)?"
+    r"(?:chat/completions|completions|responses)|not a chat model",
     re.IGNORECASE,
 )
 
 
 def web_page(s: Symptoms) -> Finding | None:
-    """A web page answered where an API should be."""
-    if not s.html:
+    """A web page answered where an API should be, or the firewall that shows such pages."""
+    walled = s.pasted is not None and s.status in (403, None) and _WALL.search(s.text)
+    if not s.html and not walled:
         return None
     if s.pasted is not None and s.status == 401:
         return None  # the page of a gateway that wants another key
     where = s.settings.get("base_url") or "the base URL"
-    if s.status == 403:
+    if s.status == 403 or walled:
         return Finding(
             Kind.CONFIGURATION,
             Blame.USER,
@@ -107,7 +112,9 @@ def other_endpoint(s: Symptoms) -> Finding | None:
 def model_unknown(s: Symptoms) -> Finding | None:
     """The endpoint does not serve a model of that name."""
     model = s.settings.get("model") or (s.pasted.model if s.pasted else None)
-    gone = s.status in (400, 403, 404, 410, 422, 500, 503, None)
+    gone = s.status in (400, 403, 404, 410, 422, 500, None) or (s.pasted and s.status == 503)
+    if (s.status is None or s.status >= 500) and _PASSING.search(s.text):
+        return None
     named = _MODEL.search(s.words) and not _ABOUT_A_FEATURE.search(s.text)
     if not (gone and s.refused and named) or (s.status == 403 and _DENIED.search(s.text)):
         return None
@@ -147,12 +154,13 @@ def route_unknown(s: Symptoms) -> Finding | None:
 
 def not_found(s: Symptoms) -> Finding | None:
     """Nothing is served where the request went."""
-    if s.status not in (404, 405):
+    told = s.pasted is not None and s.status in (None, 200) and _NOWHERE.search(s.text)
+    if s.status not in (404, 405) and not told:
         return None
     path = s.exchange.url if s.exchange else "the path"
     return Finding(
         Kind.CONFIGURATION,
         Blame.USER,
-        f"nothing is served at {path} (HTTP {s.status}): {said(s)}",
+        f"nothing is served at {path} (HTTP {s.status or 404}): {said(s)}",
         "correct base_url; OpenAI-compatible ones mostly end in /v1",
     )

@@ -39,13 +39,15 @@ _CRASHES = [
 _CRASHED = re.compile(
     r"object (?:is not|has no attribute)|(?:list )?index out of range|NoneType|"
     r"no [`'\"]?choices?\b|invalid response object|unable to (?:get|parse|decode)|"
-    r"surrogates not allowed|isn't mapped yet|not mapped|must be a mapping|"
+    r"surrogates not allowed|isn't mapped yet|not mapped|not in model_prices|must be a mapping|"
     r"does not support parameters|drop_params|failed to (?:parse|convert|transform)|"
     r"unexpected keyword argument|missing \d+ required|cannot read propert|is not callable|"
     r"unexpected (?:response|chunk) (?:type|format)|no (?:message|content) in (?:the )?response",
     re.IGNORECASE,
 )
-_LOOKED_UP = re.compile(r"(?:is not|isn't) mapped yet|does not support parameters", re.I)
+_LOOKED_UP = re.compile(
+    r"(?:is not|isn't) mapped yet|does not support parameters|not in model_prices", re.IGNORECASE
+)
 """Said by litellm's own tables, whose exceptions have the status of an answer that never came."""
 
 _TEXT_FOR_OBJECT = re.compile(

@@ -40,6 +40,8 @@ _DECIDED = frozenset(
         "outage",
         "not_allowed",
         "content_filter",
+        "account_closed",
+        "setting_unknown",
         "images_refused",
         "server_too_small",
         "model_unknown",

@@ -23,7 +23,7 @@ MESSAGE_KEYS = (
 _SPEAKING = frozenset({*MESSAGE_KEYS, "Message", "errors", "code", "metadata", "base_resp"})
 
 _PAIRS = {"{": "}", "[": "]"}
-_OPENING = re.compile(r"b['\"]|[\[{]")
+_OPENING = re.compile(r"(?<!\w)b['\"]|[\[{]")
 _BYTES = re.compile(r"b(?P<quote>['\"])(?:(?!(?P=quote))[^\\]|\\.)*+(?P=quote)", re.S)
 _LAST_MEMBER = re.compile(
     r",\s{0,9}(?P<quote>['\"])(?:(?!(?P=quote))[^\\]){0,60}(?P=quote)?\s{0,9}:?\s{0,9}\w{0,9}\Z"

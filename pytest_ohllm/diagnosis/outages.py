@@ -41,7 +41,7 @@ def overloaded(s: Symptoms) -> Finding | None:
 def outage(s: Symptoms) -> Finding | None:
     """The endpoint is in trouble."""
     died = s.pasted is not None and s.status is None and _DIED.search(s.text)
-    passing = s.status in (408, 409, 423) or (s.status is not None and s.status >= 500)
+    passing = s.status in (408, 409, 423, 424) or (s.status is not None and s.status >= 500)
     return _trouble(s) if died or passing else None
 
 

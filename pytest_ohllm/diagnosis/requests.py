@@ -31,7 +31,8 @@ _MESSAGE = re.compile(
     r"invalid type|be a string|valid string)|text content blocks|"
     r"(?:rs|msg|fc|resp|call|item)_[\w*]{3,}.{0,60}(?:not found|not exist|without|provided)|"
     r"(?:parse|invalid|malformed|decode).{0,40}(?:tool|function)[ _]?call.{0,20}arguments|"
-    r"conversation roles|chat content",
+    r"(?:tool_calls|function)[.\w]{0,30}arguments|cannot unmarshal|item pairs from a mapping|"
+    r"conversations? (?:roles|must|should|has to)|chat content",
     re.IGNORECASE,
 )
 _COMPLAINT = re.compile(
@@ -52,6 +53,7 @@ _THING = re.compile(
     r"inputs?|payload|schema|value|json|body|request|keys?|enum|type|format|attributes?)\b|"
     r"\b(?:temperature|seed|stop|stream|tools?|logprobs|thinking|reasoning|verbosity|modalities|"
     r"store|metadata|messages)\b",
+    re.IGNORECASE,
 )
 _GENERIC = re.compile(
     r"bad request|invalid[ _](?:request|argument|param|json|value)|validation[ _]?error|"

@@ -15,7 +15,7 @@ from pytest_ohllm.wire import reading
 from pytest_ohllm.wire.reachability import Unreachable
 
 _HTML = re.compile(r"\s*+(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
-_HTML_INSIDE = re.compile(r"<!doctype html|<html[\s>]|<head>|<center><h1>", re.IGNORECASE)
+_HTML_INSIDE = re.compile(r"<!doctype\b|<html[\s>]|<head>|<center><h1>", re.IGNORECASE)
 _SELF_HOSTED = re.compile(
     r"vllm|llama|lm[ _-]?studio|sglang|local|tgi|text-generation|koboldcpp|^mlx|oobabooga", re.I
 )

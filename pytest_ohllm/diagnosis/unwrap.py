@@ -35,7 +35,7 @@ _PREFIX = re.compile(
     rf"(?:HTTP\s*)?[45]\d\d(?: (?:{_PHRASES}))?(?::\s+|\s+(?=[\"']?[A-Za-z]))|"
     r"(?:[\w.]{0,100}(?:Error|Exception|Exhausted|Timeout)s?:?\s*[-:]\s+)|"
     r"(?:[A-Z]\w{0,60}Exception\s+[A-Z]\w{0,60}Error\s*-\s+)|"
-    r"Message:\s*"
+    r"Message:\s*|The model returned the following errors:\s*"
     r")"
 )
 _CLASS = re.compile(

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from pytest_ohllm.model import Profile
-from pytest_ohllm.profiles import builtin, references, schema, sdk_store
+from pytest_ohllm.profiles import builtin, locks, references, schema, sdk_store, sources
 from pytest_ohllm.profiles.endpoint import check_base_url
-from pytest_ohllm.profiles.errors import ProfileError, suggestion
+from pytest_ohllm.profiles.errors import ProfileError
 from pytest_ohllm.profiles.location import check_name, directory
+from pytest_ohllm.profiles.sources import Source, Variable
 from pytest_ohllm.profiles.store import load, unknown_fields
-
-_LOCK_SECONDS = 30.0
 
 
 def adhoc(model: str, base_url: str | None = None, api_key_env: str | None = None) -> Profile:
@@ -40,7 +36,7 @@ def adhoc(model: str, base_url: str | None = None, api_key_env: str | None = Non
 def add(
     name: str,
     settings: Mapping[str, Any],
-    variables: Mapping[str, str],
+    secrets: Mapping[str, Source | str],
     *,
     overwrite: bool = False,
     folder: Path | None = None,
@@ -48,46 +44,54 @@ def add(
 ) -> Profile:
     """Save a profile through the SDK's store and return it as it is read back.
 
-    ``settings`` are non-secret fields of ``LLM``; ``variables`` maps secret fields to the names of
-    the environment variables that will hold them. No secret is read or written. Everything is
-    checked before anything is written; raises ``ProfileError``. Imports the SDK.
+    ``settings`` are non-secret fields of ``LLM``; ``secrets`` maps its secret fields to where they
+    come from, text being the name of an environment variable. Everything is checked before
+    anything is written; raises ``ProfileError``. Imports the SDK.
     """
-    key = check_name(name)
-    if key in builtin.RESERVED:
-        raise ProfileError(f"{key!r} is a built-in profile: choose another name")
-    _check_settings(settings)
-    _check_variables(variables)
+    key = check_new_name(name)
+    check_settings(settings)
+    wanted = {f: Variable(s) if isinstance(s, str) else s for f, s in secrets.items()}
+    sources.check(wanted)
     folder = directory(folder, environ)
-    _check_free(folder, key, overwrite)
-    wanted = {field: references.ENV + variable for field, variable in variables.items()}
-    with sdk_store.prepared(settings) as save, _locked(folder):
-        _check_free(folder, key, overwrite)
-        # The old reference goes first: at no moment does an old key belong to a new address.
-        references.write(folder, key, {})
-        save(folder, key)
-        references.write(folder, key, wanted)
+    _check_not_taken(folder, key, overwrite)
+    with sdk_store.prepared(settings) as save, locks.ours(folder):
+        _check_not_taken(folder, key, overwrite)
+        before = references.read(folder).get(key, {})
+        placed = sources.place(wanted, key)
+        try:
+            # The old reference goes first: at no moment does an old key belong to a new address.
+            references.write(folder, key, {})
+            save(folder, key)
+            references.write(folder, key, placed)
+        except BaseException:
+            sources.discard(placed.values())
+            raise
+    sources.discard(before.values())
     return load(key, folder=folder)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    # A lock of our own: the SDK's store takes and releases its lock for each of the steps.
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".ohllm.lock", timeout=_LOCK_SECONDS):
-            yield
-    except (OSError, Timeout) as error:
-        raise ProfileError(f"cannot write to {folder}: {error}") from error
+def check_new_name(name: str) -> str:
+    """The key that ``name`` addresses; ``ProfileError`` if no profile can be saved under it."""
+    key = check_name(name)
+    if key in builtin.RESERVED:
+        raise ProfileError(f"{key!r} is a built-in profile: choose another name")
+    return key
 
 
-def _check_free(folder: Path, name: str, overwrite: bool) -> None:
+def check_free(name: str, overwrite: bool = False) -> None:
+    """Raise ``ProfileError`` if no profile can be added under ``name``, before anybody is asked."""
+    _check_not_taken(directory(), check_new_name(name), overwrite)
+
+
+def _check_not_taken(folder: Path, name: str, overwrite: bool) -> None:
     if not overwrite and os.path.lexists(folder / f"{name}.json"):
         raise ProfileError(
             f"profile {name!r} exists in {folder}: choose another name, or --overwrite it"
         )
 
 
-def _check_settings(settings: Mapping[str, Any]) -> None:
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise ``ProfileError`` unless these are non-secret fields of ``LLM`` with a sane address."""
     known = schema.installed()
     if secret := sorted(settings.keys() & known.secrets):
         option = "--api-key-env VAR" if secret[0] == "api_key" else f"--secret-env {secret[0]}=VAR"
@@ -99,15 +103,3 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         raise ProfileError(unknown_fields(unknown, known))
     if problem := check_base_url(settings.get("base_url"), str(settings.get("model") or "")):
         raise ProfileError(problem)
-
-
-def _check_variables(variables: Mapping[str, str]) -> None:
-    secrets = schema.installed().secrets
-    for field, variable in variables.items():
-        if field not in secrets:
-            raise ProfileError(
-                f"{field!r} is not a secret field{suggestion(field, secrets)}: "
-                f"those are {', '.join(sorted(secrets))}"
-            )
-        option = "--api-key-env" if field == "api_key" else f"--secret-env {field}"
-        references.check_variable(variable, option)

@@ -1,9 +1,11 @@
-"""Reading JSON files that people edit: whatever is wrong with one, it is said in one line."""
+"""JSON files that people edit: a mistake is told in one line, and no file is half written."""
 
 from __future__ import annotations
 
 import json
+import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,26 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ProfileError(f"{path} holds {_shape(data)}: expected a JSON object")
     return data
+
+
+def replace_object(path: Path, data: dict[str, Any]) -> None:
+    """Write ``data`` to ``path``, 0600: readers see the old file or the new one.
+
+    Where ``path`` is a symbolic link, what it points to is replaced. Raises ``ProfileError``.
+    """
+    try:
+        target = path.resolve()
+        # mkstemp makes the file 0600, and os.replace keeps that.
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".ohllm-", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(data, file, indent=2)
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except (OSError, RuntimeError) as error:
+        raise ProfileError(f"cannot write {path}: {error}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,6 @@
-"""Where the secrets of saved profiles are to be found: names of variables, never values.
+"""Where the secrets of saved profiles are to be found: in words, never values.
+
+A reference is ``env:VARIABLE``, ``keyring:SERVICE/NAME``, or ``file:/PATH``.
 
 They stand in a file of their own beside the SDK's profile files, because the SDK drops what it does
 not know. The name does not end in ``.json``, or the SDK would list the file as a profile.
@@ -6,27 +8,28 @@ not know. The name does not end in ``.json``, or the SDK would list the file as 
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from filelock import FileLock, Timeout
-
+from pytest_ohllm.profiles import locks
 from pytest_ohllm.profiles.errors import ProfileError
-from pytest_ohllm.profiles.files import read_object
+from pytest_ohllm.profiles.files import read_object, replace_object
 
 FILE_NAME = ".ohllm-references"
 VERSION = 1
 ENV = "env:"
 """Prefix of a reference to an environment variable."""
+KEYRING = "keyring:"
+"""Prefix of a reference to an entry of the system's keyring."""
+FILE = "file:"
+"""Prefix of a reference to a file that holds nothing but the secret."""
 STORED = "file:"
-"""The reference of a secret that stands, as plain text, in the profile's own file."""
+"""The whole reference of a secret that stands in the profile's own file."""
+CONNECTION = "connection:"
+"""Prefix of a reference to a provider connection of the SDK, which is named by the profile."""
 
-_LOCK_SECONDS = 30.0
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY_PREFIX = re.compile(
     r"(sk[-_]|gsk_|AIza|xai-|hf_|gh[a-z]_|github_pat_|AKIA|ASIA|pplx-|nvapi-|r8_|eyJ)"
@@ -46,6 +49,11 @@ def check_variable(name: str, option: str) -> str:
             "(letters, digits and '_' only, such as MY_KEY)"
         )
     return name
+
+
+def saved_kind(reference: str) -> bool:
+    """Whether ``reference`` is of a kind that the file of references may hold."""
+    return any(reference.startswith(kind) and reference != kind for kind in (ENV, KEYRING, FILE))
 
 
 def read(folder: Path) -> dict[str, dict[str, str]]:
@@ -85,27 +93,11 @@ def write(folder: Path, name: str, references: Mapping[str, str]) -> None:
 
     Raises ``ProfileError`` if the file cannot be read or written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".profiles.lock", timeout=_LOCK_SECONDS):  # the SDK store's own
-            table = read(folder)
-            before = dict(table)
-            table.pop(name, None)
-            if references:
-                table[name] = dict(references)
-            if table != before:
-                _replace(folder / FILE_NAME, {"schema_version": VERSION, "profiles": table})
-    except (OSError, Timeout) as error:
-        raise ProfileError(f"cannot write {folder / FILE_NAME}: {error}") from error
-
-
-def _replace(path: Path, data: dict[str, Any]) -> None:
-    # mkstemp makes the file 0600, and os.replace keeps that.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=2, sort_keys=True)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with locks.of_the_sdk(folder):
+        table = read(folder)
+        before = dict(table)
+        table.pop(name, None)
+        if references:
+            table[name] = dict(references)
+        if table != before:
+            replace_object(folder / FILE_NAME, {"schema_version": VERSION, "profiles": table})

@@ -6,7 +6,7 @@ Every use happens without credentials in the environment, since ``LLM`` would pi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def prepared(settings: Mapping[str, Any]) -> Iterator[Callable[[Path, str], None
                 "the installed openhands-sdk has no profile store: update it to save profiles"
             ) from error
         llm = _built(settings)
-        _check_kept(llm, settings)
+        _check_kept(llm, settings, settings)
 
         def save(folder: Path, name: str) -> None:
             try:
@@ -76,6 +76,28 @@ def prepared(settings: Mapping[str, Any]) -> Iterator[Callable[[Path, str], None
                 raise ProfileError(f"cannot write profile {name!r} to {folder}: {error}") from error
 
         yield save
+
+
+type Validate = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+"""Takes settings and those of them that have changed."""
+
+
+@contextmanager
+def validator() -> Iterator[Validate]:
+    """Yield what validates settings of which some have changed, and returns the JSON of those.
+
+    A changed field that the JSON lacks is ``null`` by default, and is left out of a file. Raises
+    ``ProfileError`` as ``prepared`` does.
+    """
+    with _imported():
+
+        def validate(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+            llm = _built(settings)
+            _check_kept(llm, settings, changes)
+            data = llm.model_dump(mode="json", exclude_none=True)
+            return {name: data[name] for name in changes if name in data}
+
+        yield validate
 
 
 def _built(settings: Mapping[str, Any]) -> Any:
@@ -100,11 +122,11 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "no reason given")
 
 
-def _check_kept(llm: Any, settings: Mapping[str, Any]) -> None:
+def _check_kept(llm: Any, settings: Mapping[str, Any], changes: Iterable[str]) -> None:
     """Refuse what a file cannot hold: excluded fields, and ``null`` where it is no default."""
     data = llm.model_dump(mode="json", exclude_none=True)  # as the store writes it
     again = _built({key: value for key, value in data.items() if key in type(llm).model_fields})
-    for name in settings:
+    for name in changes:
         if getattr(llm, name) != getattr(again, name):
             raise ProfileError(
                 f"the SDK does not keep {name}={json.dumps(settings[name])} in a profile file "

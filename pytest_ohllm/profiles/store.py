@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pytest_ohllm.model import Profile
-from pytest_ohllm.profiles import builtin, references, schema
+from pytest_ohllm.profiles import builtin, references, schema, sdk_secrets
 from pytest_ohllm.profiles.errors import ProfileError, enumerated, suggestion
 from pytest_ohllm.profiles.files import read_object
 from pytest_ohllm.profiles.location import check_name, directory
 
 MASKED = "**********"
 """What the SDK writes in place of a secret."""
-_ENCRYPTED = "gAAAA"  # how a Fernet token starts
 
 
 def load(
@@ -37,7 +36,7 @@ def load(
     try:
         data = read_object(folder / f"{key}.json")
     except FileNotFoundError:
-        raise _unknown(key, folder) from None
+        raise unknown_profile(key, folder) from None
     return _profile(key, folder / f"{key}.json", data, references.read(folder).get(key, {}))
 
 
@@ -53,7 +52,8 @@ def names(folder: Path) -> list[str]:
         return []
 
 
-def _unknown(name: str, folder: Path) -> ProfileError:
+def unknown_profile(name: str, folder: Path) -> ProfileError:
+    """The complaint about a name that no profile has, with the nearest that one has."""
     known = [*names(folder), builtin.SIM]
     return ProfileError(
         f"there is no profile {name!r} in {folder}{suggestion(name, known)}: "
@@ -69,12 +69,21 @@ def _profile(name: str, path: Path, data: dict[str, Any], refs: Mapping[str, str
     if not isinstance(model, str) or not model.strip():
         raise ProfileError(f'{path} names no model: add one, such as "model": "openai/gpt-4o"')
     _check_references(name, refs, known)
-    return Profile(
-        name=name,
-        settings={k: v for k, v in data.items() if k in known.fields - known.secrets},
-        secrets=_stored(path, data, known) | dict(refs),
-        source=str(path),
-    )
+    settings = {k: v for k, v in data.items() if k in known.fields - known.secrets}
+    stored = _stored(path, data, known)
+    if settings.get("provider_connection_id"):
+        stored |= _shared(name, path.parent, settings)
+    return Profile(name=name, settings=settings, secrets=stored | dict(refs), source=str(path))
+
+
+def _shared(name: str, folder: Path, settings: dict[str, Any]) -> dict[str, str]:
+    """Take the address from the profile's provider connection, as the SDK does, and its key."""
+    connection_id = str(settings["provider_connection_id"])
+    connection = sdk_secrets.provider_connection(folder, connection_id, name)
+    settings.pop("base_url", None)
+    if connection.base_url is not None:
+        settings["base_url"] = connection.base_url
+    return {"api_key": references.CONNECTION + connection_id} if connection.has_key else {}
 
 
 def _check_version(path: Path, data: Mapping[str, Any], known: schema.Schema) -> None:
@@ -105,15 +114,15 @@ def unknown_fields(unknown: list[str], known: schema.Schema) -> str:
 
 def _check_references(name: str, refs: Mapping[str, str], known: schema.Schema) -> None:
     for field, reference in refs.items():
-        if field not in known.secrets or not reference.startswith(references.ENV):
+        if field not in known.secrets or not references.saved_kind(reference):
             raise ProfileError(
                 f"profile {name!r} has a reference for {field} that this version of pytest-ohllm "
-                f"cannot follow: `ohllm profiles add {name} --overwrite …` replaces it"
+                f"cannot follow: `ohllm profiles edit {name} --unset {field}` removes it"
             )
 
 
 def _stored(path: Path, data: Mapping[str, Any], known: schema.Schema) -> dict[str, str]:
-    """References to the secrets that stand in the file itself; encrypted ones are refused."""
+    """References to the secrets that stand in the file itself, as plain text or encrypted."""
     found = {}
     for field in sorted(known.secrets & data.keys()):
         value = data[field]
@@ -121,11 +130,5 @@ def _stored(path: Path, data: Mapping[str, Any], known: schema.Schema) -> dict[s
             continue
         if not isinstance(value, str):
             raise ProfileError(f"{path}: {field} is {type(value).__name__}, expected a string")
-        if value.startswith(_ENCRYPTED):
-            raise ProfileError(
-                f"{path}: {field} is encrypted with the cipher key OH_SECRET_KEY, which this "
-                "version of pytest-ohllm does not support yet: save the profile without secrets "
-                "and name an environment variable for the key"
-            )
         found[field] = references.STORED
     return found

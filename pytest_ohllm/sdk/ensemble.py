@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_ohllm.model import Exchange, Transcript
-from pytest_ohllm.sdk.driver import Driver, Listener
+from pytest_ohllm.sdk.driver import Driver
+from pytest_ohllm.sdk.player import Listener
 
 type Scenario = Callable[[Driver], Any]
 

@@ -1,4 +1,4 @@
-"""Pasted errors: the pairs that are easily confused, in words invented after many vendors' style."""
+"""Pasted errors: what is easily confused, in words invented after many vendors' style."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TestMoneyOrLimit:
             ("free-models-per-day: try again tomorrow, or add credits", 429),
             (openai("reached organization TPD rate limit, current: 15, limit: 10"), 429),
             ("Rate limit of 10 per 60s exceeded for UserByModel. Wait 12 seconds.", 429),
-            ("该模型当前请求过于频繁，请稍后再试", None),
+            ("该模型当前请求过于频繁", None),
             ({"status": 429, "title": "Too Many Requests"}, None),
         ],
     )
@@ -283,8 +283,8 @@ class TestHistory:
             (openai("messages.7: `tool_use` ids were found without `tool_result` blocks"), 400),
             (google(400, "Function call is missing a thought_signature", "INVALID_ARGUMENT"), 400),
             (openai("Conversation roles must alternate user/assistant"), 400, "vllm"),
-            (openai("Item 'rs_1' of type 'reasoning' was provided without its follower"), 400),
-            (openai("Item with id 'rs_77' not found."), 404),
+            (openai("Item 'rs_0a1b' of type 'reasoning' was provided without its follower"), 400),
+            (openai("Item with id 'rs_7c7d' not found."), 404),
             (
                 {"error_code": "BAD_REQUEST", "message": "Chat message input roles must alternate"},
                 400,
@@ -363,6 +363,7 @@ class TestServersInTrouble:
                 None,
             ),
             ("error code: 524", None),
+            (openai("The model is not available at the moment"), 503),
         ],
     )
     def test_an_outage_whatever_its_class(self, case: Case) -> None:
@@ -371,15 +372,15 @@ class TestServersInTrouble:
     @pytest.mark.parametrize(
         ("case", "kind"),
         [
-            ((openai("model requires more system memory (9 GiB) than is available"), 500), "configuration"),
+            ((openai("model requires more system memory than there is"), 500), "configuration"),
             ((openai("input new_sensitive (1026)"), 500), "model_limitation"),
             ((openai("image input is not supported"), 500), "model_limitation"),
             ((openai("provider returned no 'choices'. Raw keys: id"), 500), "sdk_gap"),
             (("Sandbox failed to start within 120s: oh-agent-server-x", 500), "environment"),
-            (("500 Server Error for http+docker://localhost/v1/containers: port in use", 500), "environment"),
-            ((openai("Permission denied: no access to this model", code="x"), 500), "configuration"),
+            (("500 Server Error for http+docker://localhost/v1/start: port", 500), "environment"),
+            ((openai("The key has no access to this model"), 500), "configuration"),
         ],
-    )  # fmt: skip
+    )
     def test_a_500_that_is_none(self, case: Case, kind: str) -> None:
         assert kind_of(*case) == kind
 
@@ -391,11 +392,11 @@ class TestServersInTrouble:
             ("TypeError: fetch failed: getaddrinfo ENOTFOUND llm.example", "configuration"),
             ("ssl.SSLError: self-signed certificate in certificate chain", "configuration"),
             ("litellm.APIConnectionError: No module named 'boto3'", "configuration"),
-            ("litellm.APIConnectionError: AcmeException - 'NoneType' object is not iterable", "sdk_gap"),
+            ("litellm.APIConnectionError: 'NoneType' object is not iterable", "sdk_gap"),
             ("litellm.APIConnectionError: {'message': 'no api key supplied'}", "credentials"),
             ("litellm.APIConnectionError: Unable to locate credentials", "credentials"),
         ],
-    )  # fmt: skip
+    )
     def test_below_the_class_of_a_failed_connection(self, said: str, kind: str) -> None:
         provider = "bedrock" if "boto3" in said else None
 
@@ -409,12 +410,12 @@ class TestLibraries:
             ("KeyError: 'choices'", "litellm/utils.py", "sdk_gap"),
             ("IndexError: list index out of range", "litellm/streaming_handler.py", "sdk_gap"),
             ("AttributeError: 'NoneType' object has no attribute 'get'", "x/llm.py", "sdk_gap"),
-            ("AttributeError: 'Server' object has no attribute 'pane'", "libtmux/x.py", "environment"),
+            ("AttributeError: 'X' object has no attribute 'pane'", "libtmux/x.py", "environment"),
             ("ValidationError: 1 validation error for Usage", "litellm/types/utils.py", "sdk_gap"),
-            ("litellm.UnsupportedParamsError: m does not support parameters: ['x']", None, "sdk_gap"),
+            ("litellm.UnsupportedParamsError: m does not support ['x']", None, "sdk_gap"),
             ("This model isn't mapped yet. model=acme/large", "litellm/utils.py", "sdk_gap"),
         ],
-    )  # fmt: skip
+    )
     def test_a_crash_is_judged_by_where_it_happened(
         self, said: str, frame: str | None, kind: str
     ) -> None:

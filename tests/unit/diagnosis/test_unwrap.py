@@ -73,9 +73,8 @@ class TestWrappers:
         assert unwrap(f"Error code: 400 - {body[:-cut]}").text == WORDS
 
     def test_an_argument_in_the_words_is_no_body(self) -> None:
-        said = 'Got tool arguments {"path": "/tmp"} twice'
-
-        assert unwrap({"error": {"message": said}}).text == said
+        for said in ('Got tool arguments {"path": "/tmp"} twice', "Item 'x_1b' of 'flux' is odd"):
+            assert unwrap({"error": {"message": said}}).text == said
 
 
 class TestWhatIsNamed:
@@ -159,7 +158,7 @@ WRAPPERS: tuple[Callable[[str], str], ...] = (
 
 class TestAnySequenceOfWrappers:
     @given(wrappers=st.lists(st.sampled_from(WRAPPERS), max_size=4), data=st.data())
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_the_innermost_message_and_status_come_out(
         self, wrappers: list[Callable[[str], str]], data: st.DataObject
     ) -> None:
@@ -173,7 +172,7 @@ class TestAnySequenceOfWrappers:
         assert (core.text, core.status, core.fields[:1]) == (WORDS, status, ("flux",))
 
     @given(message=st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_json_gives_back_any_message_without_structure(self, message: str) -> None:
         core = unwrap(json.dumps({"error": {"message": f"It says {message}"}}))
 
@@ -199,12 +198,12 @@ PIECES = st.sampled_from(
 
 class TestAnything:
     @given(value=JSON)
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_no_json_breaks_it(self, value: Any) -> None:
         assert isinstance(unwrap(value), Core)
 
     @given(text=st.lists(PIECES | st.text(max_size=5), max_size=60).map("".join))
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_no_text_breaks_it_or_its_diagnosis(self, text: str) -> None:
         core = unwrap(text)
         diagnosis = explain(Pasted(text))
@@ -213,7 +212,7 @@ class TestAnything:
         assert diagnosis.summary and "\n" not in diagnosis.summary
 
     @given(junk=st.binary(max_size=300))
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=60, deadline=None)
     def test_no_bytes_break_it(self, junk: bytes) -> None:
         assert isinstance(unwrap(junk), Core)
 
@@ -265,7 +264,7 @@ class TestHostileTexts:
             assert time.process_time() - started < 0.2
 
     @given(units=st.lists(st.sampled_from(_UNITS), min_size=2, max_size=5))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=25, deadline=None)
     def test_so_does_any_mixture(self, units: list[str]) -> None:
         mixture = "".join(units)
         text = mixture * (64 * 1024 // len(mixture))
