@@ -117,6 +117,8 @@ def bench(session: nox.Session) -> None:
 def suite(session: nox.Session) -> None:
     """The whole pack against every personality and other seeds; writes docs/self-proof.md."""
     session.run("python", "-m", "tests.suite", "--write", *session.posargs)
+    every = {"OHLLM_WHOLE_SUITE": "1"}
+    session.run("pytest", "tests/suite/test_found_settings.py", "-q", "-n2", env=every)
 
 
 @nox.session(python=False)

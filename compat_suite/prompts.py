@@ -40,6 +40,12 @@ LONG_OUTPUT = (
     "Use the terminal tool to run exactly this command, once: `{command}`\n"
     "Then tell me the first and the last line that it printed."
 )
+MANY_SCRIPTS = [
+    f"{number:04d} text · 日本語 · עברית · العربية · 🦜🚀👩🏽‍💻 · e\u0301 · \u202eabc\u202c · \x7f"
+    for number in range(150)
+]
+"""Lines in many scripts, with emoji, marks, a right-to-left override and a control character."""
+
 CALL_WITH_JSON = (
     "Call the tool `{tool}` once, with exactly these arguments:\n```json\n{arguments}\n```\n"
     "Then tell me the receipt that it returned."

@@ -58,7 +58,7 @@ def streaming(stage: Stage) -> Played:
     plain = stage.driver.complete(prompts.COUNT)
     streamed = stage.driver.complete(prompts.COUNT, stream=True)
     played = {"plain": plain, "streamed": streamed}
-    if any(map(reading.came_at_once, streamed.exchanges)):
+    if any(map(reading.came_joined, streamed.exchanges)):
         # If something collects the stream, the first byte of a shorter answer comes sooner.
         played["short"] = stage.driver.complete(prompts.HELLO, stream=True)
     return Played(played)
@@ -163,7 +163,7 @@ def long_output(stage: Stage) -> Played:
     scene = Scene(
         (prompts.LONG_OUTPUT.format(command=command),),
         (command,),
-        files={"long.txt": "\n".join([first, *_JUNK, last]) + "\n"},
+        files={"long.txt": "\n".join([first, *prompts.MANY_SCRIPTS, last]) + "\n"},
         tool_mode=stage.mode,
     )
     return Played({"long": stage.driver.perform(scene)}, {"words": (first, last)})
@@ -223,12 +223,6 @@ def _remembering(stage: Stage, how: Scene) -> Played:
     scene = replace(how, turns=(first.format(word=nonce), *others), tool_mode=stage.mode)
     return Played({"memory": stage.driver.perform(scene)}, {"word": nonce})
 
-
-_JUNK = [
-    f"{number:04d} text · 日本語 · עברית · العربية · 🦜🚀👩🏽‍💻 · e\u0301 · \u202eabc\u202c · \x7f"
-    for number in range(150)
-]
-"""Lines in many scripts, with emoji, marks, a right-to-left override and a control character."""
 
 SCENARIOS: dict[str, Callable[[Stage], Played]] = {
     scenario.__name__: scenario

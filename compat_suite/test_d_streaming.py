@@ -77,8 +77,8 @@ def require_stream(transcript: Transcript) -> None:
 def require_pieces(played: Played) -> None:
     """Fail if the answer was made piece by piece, and something on the way collected the pieces.
 
-    The first byte of a fast model comes late, too, if the model takes long to begin; but it does
-    not come the later, the longer the answer is.
+    A fast model's pieces come joined, too, and late if it takes long to begin; but its first byte
+    does not come the later, the longer the answer is.
     """
     __tracebackhide__ = True
     short = played.transcripts.get("short")

@@ -1,4 +1,7 @@
-"""``ohllm profiles check``: can a profile be used now, and what will a run with it cost?"""
+"""``ohllm profiles check``: can a profile be used now, and what will a run with it cost?
+
+The endpoint is asked for its list of models, which costs nothing, and tells of the key, too.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pytest_ohllm.app import names
 from pytest_ohllm.app.output import Json, key_text, print_json
 from pytest_ohllm.profiles.errors import ProfileError
 
 if TYPE_CHECKING:
+    from pytest_ohllm.app.contact import Contact
     from pytest_ohllm.model import Profile
     from pytest_ohllm.plan import Part, Plan, Price
     from pytest_ohllm.profiles.listing import Entry
@@ -22,10 +27,9 @@ if TYPE_CHECKING:
 INCONCLUSIVE = 10  # as pytest ends with such a profile, when it does not refuse it
 
 _DRY = "not checked (--dry-run)"
-_NOTHING_TO_ASK = "not checked: only litellm knows the provider's own address"
+_NOTHING_TO_ASK = "not asked: only litellm knows how"
 _SIMULATED = "the embedded provider, which starts with the run"
-_REACHED = "can be reached, as far as can be told without a request"
-_MALFORMED = "not checked: see below"
+_PROBLEM = "not asked: see below"
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,16 @@ class Endpoint:
     reachable: bool | None
     note: str
     problem: Unreachable | None = None
+    contact: Contact | None = None
+
+    @property
+    def against(self) -> str | None:
+        """What speaks against a run, and what to do."""
+        if self.problem:
+            return f"{self.problem.summary}: {self.problem.next_step}"
+        if self.contact and (diagnosis := self.contact.diagnosis):
+            return f"{diagnosis.summary}: {diagnosis.next_step}"
+        return None
 
 
 @dataclass(frozen=True)
@@ -57,11 +71,11 @@ class Report:
     @property
     def usable(self) -> bool:
         """Whether nothing speaks against a run."""
-        return not self.entry.problem and self.endpoint.reachable is not False
+        return not self.entry.problem and not self.endpoint.against
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="A saved profile, sim, or sim:PERSONALITY.")],
+    name: names.Usable,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Connect to nothing: say only what is known here.")
     ] = False,
@@ -73,15 +87,17 @@ def check(
 ) -> None:
     """Say whether a profile can be used now, and what a run with it will cost.
 
-    No request and no key is sent. The exit code is 0 if it can be used,
-    10 if its key is not there or its address cannot be reached.
+    The endpoint is asked for its models, with the key: is it accepted, and is the model there?
+    Nothing else is sent. The exit code is 0 if nothing speaks against a run,
+    10 if the key, the address or the model does.
     """
     from pytest_ohllm.profiles.listing import entry
     from pytest_ohllm.profiles.store import load
 
     profile = load(name)
     cost = _cost(profile, stages, gates)
-    report = Report(entry(profile, os.environ), _endpoint(profile, dry_run), cost)
+    found = entry(profile, os.environ)
+    report = Report(found, _endpoint(profile, found, dry_run), cost)
     if as_json:
         print_json(**_as_json(report))
     else:
@@ -115,21 +131,30 @@ def _price(profile: Profile) -> Price | None:
     return Price(*stated) if len(stated) == 2 else price(profile.model)
 
 
-def _endpoint(profile: Profile, dry_run: bool) -> Endpoint:
+def _endpoint(profile: Profile, entry: Entry, dry_run: bool) -> Endpoint:
     from pytest_ohllm.profiles import builtin
-    from pytest_ohllm.profiles.endpoint import check_base_url
-    from pytest_ohllm.wire.reachability import probe
 
     if profile.source == builtin.SOURCE:
         return Endpoint(None, _SIMULATED)
-    if profile.base_url is None:
-        return Endpoint(None, _NOTHING_TO_ASK)
-    if check_base_url(profile.base_url, profile.model):
-        return Endpoint(None, _MALFORMED)
     if dry_run:
         return Endpoint(None, _DRY)
-    problem = probe(profile.base_url)
-    return Endpoint(problem is None, problem.summary if problem else _REACHED, problem)
+    if entry.problem:
+        return Endpoint(None, _PROBLEM)
+    from pytest_ohllm.app.contact import contact
+    from pytest_ohllm.app.questions import address
+    from pytest_ohllm.profiles.connection import resolve
+    from pytest_ohllm.wire.reachability import probe
+
+    base = address(profile)
+    host = base or profile.base_url
+    if host is None:
+        return Endpoint(None, _NOTHING_TO_ASK)
+    if problem := probe(host):
+        return Endpoint(False, problem.summary, problem)
+    if base is None:
+        return Endpoint(True, _NOTHING_TO_ASK)
+    found = contact(resolve(profile), base)
+    return Endpoint(True, found.note, contact=found)
 
 
 def _command(name: str, stages: str | None, gates: str) -> str:
@@ -139,11 +164,16 @@ def _command(name: str, stages: str | None, gates: str) -> str:
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    cost, problem = report.cost, report.endpoint.problem
+    cost, problem, contact = report.cost, report.endpoint.problem, report.endpoint.contact
+    diagnosis = contact.diagnosis if contact else None
     return {
         **dataclasses.asdict(report.entry),
         "reachable": report.endpoint.reachable,
         "unreachable": None if problem is None else dataclasses.asdict(problem),
+        "protocol": contact.protocol if contact else None,
+        "key_accepted": contact.key_accepted if contact else None,
+        "model_listed": contact.model_listed if contact else None,
+        "diagnosis": None if diagnosis is None else diagnosis.model_dump(mode="json"),
         "usable": report.usable,
         "price": None if cost.price is None else cost.price._asdict(),
         "plan": {
@@ -184,8 +214,8 @@ def _print(report: Report, command: str) -> None:
     typer.echo()
     if entry.problem:
         typer.echo(f"not usable now: {entry.problem}")
-    if endpoint.problem:
-        typer.echo(f"not usable now: {endpoint.problem.summary}: {endpoint.problem.next_step}")
+    if endpoint.against:
+        typer.echo(f"not usable now: {endpoint.against}")
     if report.usable:
         typer.echo(f"nothing speaks against it: {command}")
 

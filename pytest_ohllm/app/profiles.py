@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from pytest_ohllm.app import check, names, profile_changes
+from pytest_ohllm.app import check, names, profile_changes, profile_transfer
 from pytest_ohllm.app.output import Json, key_text, print_json
 
 app = typer.Typer()
@@ -27,6 +27,9 @@ app.command("edit")(profile_changes.edit)
 app.command("remove")(profile_changes.remove)
 app.command("rename")(profile_changes.rename)
 app.command("check")(check.check)
+app.command("import")(profile_transfer.import_profiles)
+app.command("export")(profile_transfer.export)
+app.command("presets")(profile_transfer.presets)
 
 
 @app.command("list")

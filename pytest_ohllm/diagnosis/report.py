@@ -26,7 +26,7 @@ def plain(finding: Finding, rule: str, symptoms: Symptoms) -> Diagnosis:
         rule=rule,
         evidence=evidence(symptoms),
         confidence=Confidence.TEXT if symptoms.status in _WORDED else Confidence.CODE,
-        autofix=_autofix(finding.kind, proven=False),
+        autofix=autofix_of(finding.kind, proven=False),
     )
 
 
@@ -44,7 +44,7 @@ def concluded(conclusion: Conclusion, probes: Sequence[Probe], symptoms: Symptom
         confidence=Confidence.EXPERIMENT,
         fields=conclusion.fields,
         probes=tuple(probes),
-        autofix=_autofix(finding.kind, proven=True),
+        autofix=autofix_of(finding.kind, proven=True),
     )
 
 
@@ -62,7 +62,8 @@ def evidence(symptoms: Symptoms) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _autofix(kind: Kind, *, proven: bool) -> str:
+def autofix_of(kind: Kind, *, proven: bool) -> str:
+    """Whether a change of the SDK may be proposed, and if not, why."""
     if kind is not Kind.SDK_GAP:
         return f"refused: {kind.value.replace('_', ' ')} is not a fault of the SDK"
     return "offered" if proven else "refused: no experiment has shown that the SDK is to blame"

@@ -43,7 +43,7 @@ def restored(history: Sequence[Exchange]) -> Repair:
         "reasoning as received",
         "the model's reasoning goes back exactly as it came",
         apply,
-        (*NO_EFFORT, {"native_tool_calling": False}),
+        ({"native_tool_calling": False}, *NO_EFFORT),
     )
 
 

@@ -65,3 +65,37 @@ def shown_url(url: str) -> str:
     if not separator or not at or not userinfo:
         return url
     return f"{scheme}{separator}{MASK}@{host}{rest[end:]}"
+
+
+def without(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """``settings`` without what is masked in an output, and the names of what was left out."""
+    left_out: list[str] = []
+    kept: dict[str, Any] = {}
+    for name, value in settings.items():
+        shown = _masked(value, name == "extra_headers")
+        if shown == value:
+            kept[name] = value
+        elif isinstance(value, str):
+            left_out.append(f"user and password of {name}")
+            kept[name] = shown.replace(f"{MASK}@", "", 1)
+        else:
+            inside: dict[str, Any] = {}
+            left_out += _left_out(name, value, shown, inside)
+            if inside:
+                kept[name] = inside
+    return kept, left_out
+
+
+def _left_out(
+    path: str, value: Mapping[str, Any], shown: Mapping[str, Any], kept: dict[str, Any]
+) -> list[str]:
+    """Fill ``kept`` with the parts of a table that are no secret; the names of the others."""
+    found: list[str] = []
+    for name, inner in value.items():
+        if shown[name] == inner:
+            kept[name] = inner
+        elif isinstance(inner, dict):
+            found += _left_out(f"{path}.{name}", inner, shown[name], kept.setdefault(name, {}))
+        else:
+            found.append(f"{path}.{name}")
+    return found

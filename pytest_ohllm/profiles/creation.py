@@ -54,15 +54,14 @@ def add(
     sources.check(wanted)
     folder = directory(folder, environ)
     _check_not_taken(folder, key, overwrite)
-    with sdk_store.prepared(settings) as save, locks.ours(folder):
+    save = sdk_store.prepared(settings)
+    with locks.ours(folder):
         _check_not_taken(folder, key, overwrite)
         before = references.read(folder).get(key, {})
         placed = sources.place(wanted, key)
         try:
-            # The old reference goes first: at no moment does an old key belong to a new address.
-            references.write(folder, key, {})
-            save(folder, key)
-            references.write(folder, key, placed)
+            with references.replaced(folder, key, before, {}, placed):
+                save(folder, key)
         except BaseException:
             sources.discard(placed.values())
             raise
@@ -88,6 +87,12 @@ def _check_not_taken(folder: Path, name: str, overwrite: bool) -> None:
         raise ProfileError(
             f"profile {name!r} exists in {folder}: choose another name, or --overwrite it"
         )
+
+
+def check_valid(settings: Mapping[str, Any]) -> None:
+    """Raise ``ProfileError`` unless a profile with these settings can be saved. Imports the SDK."""
+    check_settings(settings)
+    sdk_store.prepared(settings)
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:

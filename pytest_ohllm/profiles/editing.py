@@ -34,19 +34,16 @@ def edit(
     folder = directory(folder, environ)
     path = folder / f"{key}.json"
     gone = frozenset(unset)
-    read(folder, key)  # a name that is wrong is told before the slow import
     sources.check(secrets)
-    with sdk_store.validator() as validate, locks.ours(folder):
-        before, refs = read(folder, key), references.read(folder)
-        after = _merged(before, changes, gone, validate, path)
-        had = refs.get(key, {})
+    before = read(folder, key)
+    after = _merged(before, changes, gone, path)
+    with locks.ours(folder):
+        had = references.read(folder).get(key, {})
         kept = {field: text for field, text in had.items() if field not in gone | secrets.keys()}
         placed = sources.place(secrets, key)
         try:
-            # At no moment does an old key belong to a new address.
-            references.write(folder, key, kept)
-            _write(path, before, after)
-            references.write(folder, key, kept | placed)
+            with references.replaced(folder, key, had, kept, kept | placed):
+                _write(path, before, after)
         except BaseException:
             sources.discard(placed.values())
             raise
@@ -72,7 +69,6 @@ def _merged(
     before: Mapping[str, Any],
     changes: Mapping[str, Any],
     gone: frozenset[str],
-    validate: sdk_store.Validate,
     path: Path,
 ) -> dict[str, Any]:
     """The new content of the file. Raises ``ProfileError`` unless the SDK takes all of it."""
@@ -81,17 +77,17 @@ def _merged(
         raise ProfileError(f"--unset: {unknown_fields(unknown, known)}, and neither has {path}")
     if fixed := sorted(gone & known.derived):
         raise ProfileError(f"--unset: {fixed[0]} is no setting: leave it as it is")
-    plain = known.fields - known.secrets
-    settings = {k: v for k, v in before.items() if k in plain and k not in gone} | dict(changes)
+    kept = {k: v for k, v in before.items() if k not in gone and k not in changes}
+    if not changes and gone <= known.secrets:
+        return kept  # nothing that the SDK would judge
+    settings = {k: kept[k] for k in kept.keys() & (known.fields - known.secrets)} | dict(changes)
     check_settings(settings)
     if "base_url" in changes and settings.get("provider_connection_id"):
         raise ProfileError(
             "the address comes from the profile's provider connection: change it there, or add "
             "--unset provider_connection_id"
         )
-    valid = validate(settings, changes)
-    kept = {k: v for k, v in before.items() if k not in gone and k not in changes}
-    return kept | valid
+    return kept | sdk_store.validated(settings, changes)
 
 
 def _write(path: Path, before: Mapping[str, Any], after: dict[str, Any]) -> None:

@@ -17,11 +17,9 @@ from pytest_ohllm.profiles.errors import ProfileError
 from pytest_ohllm.profiles.location import directory
 from pytest_ohllm.profiles.store import load, names
 
-KeyState = Literal[
-    "set", "not set", "stored", "encrypted", "not asked", "not needed", "missing"
-]
-"""Of a secret: it is where its reference says or not, its value stands in a file of the SDK as plain
-text or encrypted, the keyring was not asked, none is needed, or none is named although one is."""
+KeyState = Literal["set", "not set", "stored", "encrypted", "not asked", "not needed", "missing"]
+"""Of a secret: it is where its reference says or not, it stands in a file of the SDK, plain or
+encrypted, the keyring was not asked, none is needed, or none is named although one is needed."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,8 @@ def listing(folder: Path | None = None, environ: Mapping[str, str] | None = None
     """
     environ = os.environ if environ is None else environ
     folder = directory(folder, environ)
-    saved = [saved(name, folder, environ) for name in names(folder)]
-    return [*saved, entry(load(builtin.SIM), environ)]
+    found = [saved(name, folder, environ) for name in names(folder)]
+    return [*found, entry(load(builtin.SIM), environ)]
 
 
 def saved(name: str, folder: Path, environ: Mapping[str, str]) -> Entry:

@@ -122,9 +122,7 @@ def _check_deletable(entry: str) -> None:
     try:
         keyring_entries.fetch(entry)
     except ProfileError as error:
-        raise ProfileError(
-            f"{error}; --keep-keys removes the profile and leaves the key"
-        ) from error
+        raise ProfileError(f"{error}; --keep-keys leaves the entry where it is") from error
 
 
 def _stored_again(entries: Mapping[str, str], name: str) -> dict[str, str]:

@@ -9,7 +9,8 @@ not know. The name does not end in ``.json``, or the SDK would list the file as 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -101,3 +102,24 @@ def write(folder: Path, name: str, references: Mapping[str, str]) -> None:
             table[name] = dict(references)
         if table != before:
             replace_object(folder / FILE_NAME, {"schema_version": VERSION, "profiles": table})
+
+
+@contextmanager
+def replaced(
+    folder: Path,
+    name: str,
+    before: Mapping[str, str],
+    meanwhile: Mapping[str, str],
+    after: Mapping[str, str],
+) -> Iterator[None]:
+    """Change the references of ``name`` around a block that changes its file.
+
+    At no moment does an old key belong to a new address. If the block fails, nothing has changed.
+    """
+    write(folder, name, meanwhile)
+    try:
+        yield
+    except BaseException:
+        write(folder, name, before)
+        raise
+    write(folder, name, after)

@@ -16,10 +16,14 @@ from pydantic import BaseModel, ValidationError
 from pytest_ohllm.profiles.errors import ProfileError
 from pytest_ohllm.sdk import environment
 
+_owns_home = False
+"""Whether the SDK was imported from here. Else a run in this process owns the throw-away home."""
+
 
 @contextmanager
 def _imported() -> Iterator[None]:
-    first = not environment.sdk_is_imported()  # else a run in this process owns the home
+    global _owns_home
+    _owns_home = _owns_home or not environment.sdk_is_imported()
     try:
         environment.load()
     except Exception as error:
@@ -31,7 +35,7 @@ def _imported() -> Iterator[None]:
         with environment.sealed():
             yield
     finally:
-        if first:
+        if _owns_home:
             environment.remove_home()
 
 
@@ -51,13 +55,12 @@ def file_version() -> int:
         return int(getattr(llm, "LLM_PROFILE_SCHEMA_VERSION", 1))
 
 
-@contextmanager
-def prepared(settings: Mapping[str, Any]) -> Iterator[Callable[[Path, str], None]]:
-    """Build the ``LLM`` of a new profile, and yield what saves it through the SDK's own store.
+def prepared(settings: Mapping[str, Any]) -> Callable[[Path, str], None]:
+    """Build the ``LLM`` of a new profile, and return what saves it through the SDK's own store.
 
-    Entering raises ``ProfileError`` unless the SDK takes every value and would give the same back
-    when it reads the file, so that a caller may change things before it saves. What is yielded
-    takes the folder and the name, writes no secret, and raises ``ProfileError`` if it cannot.
+    Raises ``ProfileError`` unless the SDK takes every value and would give the same back when it
+    reads the file, so that a caller may change things before it saves. What is returned takes the
+    folder and the name, writes no secret, and raises ``ProfileError`` if it cannot.
     """
     with _imported():
         try:
@@ -69,35 +72,28 @@ def prepared(settings: Mapping[str, Any]) -> Iterator[Callable[[Path, str], None
         llm = _built(settings)
         _check_kept(llm, settings, settings)
 
-        def save(folder: Path, name: str) -> None:
+    def save(folder: Path, name: str) -> None:
+        with _imported():
             try:
                 LLMProfileStore(folder).save(name, llm)
             except (OSError, TimeoutError) as error:
                 raise ProfileError(f"cannot write profile {name!r} to {folder}: {error}") from error
 
-        yield save
+    return save
 
 
-type Validate = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
-"""Takes settings and those of them that have changed."""
+def validated(settings: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """The JSON of those ``settings`` that are ``changes``, if the SDK takes all of them together.
 
-
-@contextmanager
-def validator() -> Iterator[Validate]:
-    """Yield what validates settings of which some have changed, and returns the JSON of those.
-
-    A changed field that the JSON lacks is ``null`` by default, and is left out of a file. Raises
+    A changed field that the result lacks is ``null`` by default, and is left out of a file. Raises
     ``ProfileError`` as ``prepared`` does.
     """
+    changed = list(changes)
     with _imported():
-
-        def validate(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-            llm = _built(settings)
-            _check_kept(llm, settings, changes)
-            data = llm.model_dump(mode="json", exclude_none=True)
-            return {name: data[name] for name in changes if name in data}
-
-        yield validate
+        llm = _built(settings)
+        _check_kept(llm, settings, changed)
+        data = llm.model_dump(mode="json", exclude_none=True)
+        return {name: data[name] for name in changed if name in data}
 
 
 def _built(settings: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from pytest_ohllm.diagnosis.behaviour import limits_of, observed
 from pytest_ohllm.diagnosis.engine import diagnose
 from pytest_ohllm.diagnosis.experiments import Conclusion, Experimenter
 from pytest_ohllm.diagnosis.laboratory import Laboratory, signature, works
-from pytest_ohllm.diagnosis.report import concluded, plain
+from pytest_ohllm.diagnosis.report import autofix_of, concluded, plain
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.error_chain import facts_of
 from pytest_ohllm.judgement import CallFailed, Shortfall
@@ -87,7 +87,7 @@ class Clinic:
             summary=error.summary,
             next_step=error.next_step,
             rule="shortfall",
-            autofix="refused: nothing shows that the SDK is to blame",
+            autofix=autofix_of(error.kind, proven=False),
         )
 
     def _examined(self, attempt: Attempt, symptoms: Symptoms) -> Diagnosis:

@@ -56,15 +56,14 @@ def content_frames(exchange: Exchange) -> int:
     return sum(bool(_text(one)) for one in objects(exchange))
 
 
-def came_at_once(exchange: Exchange) -> bool:
-    """Whether the pieces of a stream's text arrived together, at the end of the time it took.
+def came_joined(exchange: Exchange) -> bool:
+    """Whether the pieces of a stream's text arrived in far fewer chunks than there are pieces.
 
-    Something collects the stream, or the model takes long to begin and is very fast then: one
-    exchange does not tell which.
+    Something collects the stream, or the model is so fast that the network joins the pieces: one
+    exchange does not tell which. Its end tells nothing, since the client parses before it reads on.
     """
-    pieces, first = content_frames(exchange), exchange.first_byte
-    together = pieces > 4 and 4 * exchange.chunks <= pieces
-    return together and first is not None and first > 0.8 * exchange.seconds
+    pieces = content_frames(exchange)
+    return pieces > 4 and 4 * exchange.chunks <= pieces
 
 
 def text(exchange: Exchange) -> str:

@@ -36,11 +36,12 @@ def main() -> None:
         found = [again.get(line.row.name, line) for line in found]
     seeded = []
     if options.write:
-        seeded = lines(play_seeded(HEALTHY, SEEDS, USUAL))
+        seeded = lines(play_seeded(HEALTHY, SEEDS, USUAL, "-n2"))
         nobody = [row.name for row in rows if row.kind in NOBODY_CAN_PATCH and row.stage != "D"]
         slow_ones = ("hang", "drip", "down")
         quick = [name for name in nobody if name not in slow_ones]
-        seeded += lines(play_seeded(quick, SEEDS, "--llm-gates=none"))
+        # These mostly wait: for pauses between retries, and for each other.
+        seeded += lines(play_seeded(quick, SEEDS, "--llm-gates=none", "-n6"))
         PAGE.write_text(page(found, seeded, time.monotonic() - started), encoding="utf-8")
     wrong = [line for line in [*found, *seeded] if not (line.same_stage and line.same_kind)]
     for line in wrong:

@@ -94,7 +94,7 @@ def gate_of(check: CheckSummary) -> str:
 
 def play(names: Sequence[str], *options: str) -> Run:
     """Run the pack in a process of its own for the personalities ``names``."""
-    return _run([f"--llm-profile=sim:{name}" for name in names], options, {})
+    return _run([f"--llm-profile=sim:{name}" for name in names], ("-n2", *options), {})
 
 
 def play_seeded(names: Sequence[str], seeds: Sequence[int], *options: str) -> Run:
@@ -119,7 +119,7 @@ def _run(profiles: Sequence[str], options: Sequence[str], environment: Mapping[s
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as folder:
         run_dir = Path(folder) / "run"
-        command = [sys.executable, "-m", "pytest", "-q", "-n2", f"--llm-run-dir={run_dir}"]
+        command = [sys.executable, "-m", "pytest", "-q", f"--llm-run-dir={run_dir}"]
         done = subprocess.run(
             [*command, "--llm-timeout=8", *options, *profiles],
             cwd=folder,
@@ -141,9 +141,3 @@ def lines(run: Run) -> list[Line]:
 
 def _personality(profile: str) -> str:
     return re.sub(r"-\d+$", "", profile) if "sim:" not in profile else profile[len("sim:") :]
-
-
-if __name__ == "__main__":
-    from tests.suite.__main__ import main
-
-    main()

@@ -76,7 +76,7 @@ class Personality:
     tries by itself. ``stage`` is the first that fails (``None``: none), ``kind`` its diagnosis, and
     ``gate`` the gate of stage D that catches it. ``settings`` are the ``LLM`` fields of a profile
     that uses it, without which the SDK never sends what the quirk is about; ``remedy`` are those
-    with which it works.
+    with which it works, where a ``base_url`` is a path of this server.
 
     ``spoken`` is the protocol that such a profile speaks (``None``: Chat Completions, unless a part
     says otherwise), ``prefix`` litellm's name for it, ``base_path`` the path of its base URL. A

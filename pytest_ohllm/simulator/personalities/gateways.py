@@ -175,16 +175,20 @@ PERSONALITIES = (
     Personality(
         "missing-v1",
         "the profile's base URL lacks the /v1 below which the server answers",
+        verdict="WORKS WITH SETTINGS",
         stage="A",
         kind="configuration",
         base_path="",
+        remedy={"base_url": "/v1"},
     ),
     Personality(
         "html-without-v1",
         "an HTML page with status 200 where the base URL points; the API stands below /v1",
+        verdict="WORKS WITH SETTINGS",
         stage="A",
         kind="configuration",
         base_path="",
+        remedy={"base_url": "/v1"},
         intercept=(_site,),
     ),
     Personality(

@@ -8,11 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from pytest_ohllm.simulator import agent
-from pytest_ohllm.simulator.personalities.declaration import (
-    Personality,
-    Refuse,
-    works_by_prompt,
-)
+from pytest_ohllm.simulator.personalities.declaration import Personality, Refuse
 from pytest_ohllm.simulator.response import Refusal
 from pytest_ohllm.simulator.turn import Reply, Turn
 
@@ -162,10 +158,14 @@ PERSONALITIES = (
         "rejects an assistant's message without content and without calls",
         _assistant_speaks,
     ),
-    works_by_prompt(
+    Personality(
         "null-content-rejected",
         "rejects a message without content, even one with tool calls",
+        verdict="WORKS WITH SETTINGS",
+        stage="C",
+        kind="sdk_gap",
         refuse=(_content_is_there,),
+        remedy={"native_tool_calling": False},
     ),
     _works(
         "tool-order-enforced",

@@ -140,11 +140,13 @@ PERSONALITIES = (
     Personality(
         "wrong-plan",
         "429 insufficient balance at one path of the server, while another serves the same key",
+        verdict="WORKS WITH SETTINGS",
         stage="A",
         kind="configuration",
         base_path=_GLM,
         mounts={_GLM_CODING: "/v1", _GLM: "/v1"},
         intercept=(_wrong_plan,),
+        remedy={"base_url": _GLM_CODING},
     ),
     Personality(
         "litellm-proxy",

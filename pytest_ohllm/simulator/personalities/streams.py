@@ -12,8 +12,8 @@ from pytest_ohllm.simulator.response import JSON, Response, Step, Wait, json_byt
 from pytest_ohllm.simulator.turn import Turn
 
 FRAMES_BEFORE_THE_END = 4
-BUFFERED_SECONDS = 0.022
-"""What the model behind a buffering proxy takes for one frame: 0.7 s for counting to thirty."""
+BUFFERED_SECONDS = 0.028
+"""What the model behind a buffering proxy takes for one frame: 0.9 s for counting to thirty."""
 
 FIRST_TOKEN_SECONDS = 1.0
 DRIP_SECONDS = 0.02

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pytest_ohllm.simulator import agent
 from pytest_ohllm.simulator.personalities import wire
-from pytest_ohllm.simulator.personalities.declaration import Personality, works_by_prompt
+from pytest_ohllm.simulator.personalities.declaration import Personality
 from pytest_ohllm.simulator.response import Refusal, Response
 from pytest_ohllm.simulator.seal import unseal
 from pytest_ohllm.simulator.turn import Reply, Turn
@@ -117,11 +117,15 @@ PERSONALITIES = (
         kind="model_limitation",
         behave=(_only,),
     ),
-    works_by_prompt(
+    Personality(
         "reasoning-required",
         "rejects a history in which a tool call came back without its `reasoning_content`",
+        verdict="WORKS WITH SETTINGS",
+        stage="C",
+        kind="sdk_gap",
         refuse=(_wants_it_back,),
         behave=(_thinking,),
+        remedy={"native_tool_calling": False},
     ),
     Personality(
         "signature-compared",

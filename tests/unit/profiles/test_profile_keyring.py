@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from keyring.backend import KeyringBackend
-from keyring.backends import chainer, fail, null
+from keyring.backends import fail, null
 from pydantic import SecretStr
 
 from pytest_ohllm.profiles import keyring_entries, references
@@ -66,6 +66,11 @@ class Forgetful(Memory):
 class Talkative(Memory):
     def set_password(self, service: str, username: str, password: str) -> None:
         raise RuntimeError(f"cannot store {password}")
+
+
+class Broken(Memory):
+    def get_password(self, service: str, username: str) -> str | None:
+        raise AssertionError("asked")
 
 
 @pytest.mark.usefixtures("keyring")
@@ -167,7 +172,7 @@ def test_a_locked_keyring_is_told_with_the_way_out(folder: Path) -> None:
     assert names(folder) == []
     add("p", LOCAL, {}, folder=folder)
     references.write(folder, "p", {"api_key": "keyring:pytest-ohllm/p.api_key"})
-    with pytest.raises(ProfileError, match="is locked: .* --keep-keys leaves"):
+    with pytest.raises(ProfileError, match=r"is locked: .* --keep-keys leaves"):
         remove("p", folder=folder)
     with pytest.raises(ProfileError, match="is locked"):
         rename("p", "q", folder=folder)
@@ -194,12 +199,13 @@ def test_a_backend_that_cannot_be_trusted_gets_no_profile(
     assert names(folder) == [] and getattr(found, "kept", {}) == {}
 
 
-def test_a_chain_of_backends_falls_back_to_none_that_is_not_real(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_chain_of_backends_falls_back_to_none_that_is_not_real(folder: Path) -> None:
     plain, real = Plaintext(), Memory()
-    monkeypatch.setattr(chainer.ChainerBackend, "backends", [real, plain])
-    with secret_service.backend(chainer.ChainerBackend()):
+
+    class Chain(Memory):
+        backends = (real, plain)
+
+    with secret_service.backend(Chain()):
         add("p", LOCAL, TYPED, folder=folder)
         assert key_of("p", folder) == KEY
     assert (list(real.kept.values()), plain.kept) == ([KEY], {})
@@ -216,15 +222,15 @@ def test_a_keyring_that_never_answers_is_told(
             return None
 
     monkeypatch.setattr(keyring_entries, "_SECONDS", 0.1)
-    with secret_service.backend(Asking()):
-        with pytest.raises(ProfileError, match=r"did not answer within 0\.1 s: unlock it"):
-            add("p", LOCAL, TYPED, folder=folder)
+    expected = pytest.raises(ProfileError, match=r"did not answer within 0\.1 s: unlock it")
+    with secret_service.backend(Asking()), expected:
+        add("p", LOCAL, TYPED, folder=folder)
 
 
 def test_the_list_of_profiles_does_not_ask_the_keyring(folder: Path) -> None:
     add("p", LOCAL, {}, folder=folder)
     references.write(folder, "p", {"api_key": "keyring:pytest-ohllm/p.api_key"})
-    with secret_service.backend(Talkative()) as _:
+    with secret_service.backend(Broken()):
         listed, _sim = listing(folder, {})
     assert (listed.key, listed.problem) == ("not asked", None)
 

@@ -173,25 +173,13 @@ def test_a_masked_or_absent_key_is_no_key(write_profile: Callable[..., Path]) ->
     assert load("p", folder=path.parent).secrets == {}
 
 
-def test_a_key_that_the_sdk_encrypted_is_refused_with_the_reason(
-    sdk: Any, sdk_store: Any, folder: Path
-) -> None:
-    from openhands.sdk.utils.cipher import Cipher
-
-    llm = sdk.LLM(model="openai/x", api_key=SecretStr("sk-plain"))
-    sdk_store.save("p", llm, include_secrets=True, cipher=Cipher("secret"))
-    with pytest.raises(ProfileError, match=r"api_key is encrypted .* OH_SECRET_KEY") as caught:
-        load("p", folder=folder)
-    assert "gAAAA" not in str(caught.value)
-
-
 def test_a_reference_wins_over_a_key_in_the_file(write_profile: Callable[..., Path]) -> None:
     path = write_profile("p", model="openai/x", api_key="sk-plain")
     references.write(path.parent, "p", {"api_key": "env:MY_KEY"})
     assert load("p", folder=path.parent).secrets == {"api_key": "env:MY_KEY"}
 
 
-@pytest.mark.parametrize("table", [{"api_key": "keyring:x"}, {"model": "env:X"}])
+@pytest.mark.parametrize("table", [{"api_key": "vault:x"}, {"model": "env:X"}])
 def test_a_reference_that_cannot_be_followed_is_an_error(
     table: dict[str, str], write_profile: Callable[..., Path]
 ) -> None:
