@@ -103,6 +103,8 @@ class Questions:
         import httpx
 
         from pytest_ohllm.evidence.redaction import Redactor
+        from pytest_ohllm.model import Exchange
+        from pytest_ohllm.profiles.errors import ProfileError
         from pytest_ohllm.wire.tape import Tape
 
         hidden = {f"secret-{n}": text for n, text in enumerate(self.connection.confidential())}
@@ -110,14 +112,19 @@ class Questions:
         error: Exception | None = None
         left = max(0.1, self.deadline - time.monotonic())
         content = b"{}" if method == "POST" else None
-        request = httpx.Request(method, url, headers=self._headers(key), content=content)
-        with tape.recording(), httpx.Client(timeout=left) as client:
-            try:
+        try:
+            request = httpx.Request(method, url, headers=self._headers(key), content=content)
+            with tape.recording(), httpx.Client(timeout=left) as client:
                 # An explicit auth: a .netrc for the host must not replace the key.
                 client.send(request, auth=lambda sent: sent, follow_redirects=False)
-            except httpx.HTTPError as failed:
-                error = failed
-        return tape.exchanges[-1], error
+        except httpx.HTTPError as failed:
+            error = failed
+        except (ValueError, TypeError, ImportError, httpx.InvalidURL) as unfit:
+            raise ProfileError(
+                f"no request to {url} can be made ({type(unfit).__name__}): check base_url, "
+                "extra_headers, and the proxy variables of the environment"
+            ) from unfit
+        return next(iter(tape.exchanges), Exchange(method=method, url=url)), error
 
     def _headers(self, with_key: bool) -> dict[str, str]:
         headers = {

@@ -68,6 +68,16 @@ def other_endpoint(mode: str) -> Finding:
     )
 
 
+def chosen_endpoint(mode: str) -> Finding:
+    """The vendor offers it elsewhere, and the profile chose this place."""
+    return Finding(
+        Kind.CONFIGURATION,
+        Blame.USER,
+        f"what the endpoint that the profile asks for refuses works with api_mode={mode!r}",
+        f"set api_mode to {mode!r} in the profile",
+    )
+
+
 def own_words(text: str) -> Finding:
     """The endpoint does not take back what it said itself, or what it claims to take."""
     return Finding(

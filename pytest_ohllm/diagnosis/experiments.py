@@ -186,8 +186,10 @@ class Experimenter:
 
     def _confirmed(self, green: Body, change: str) -> bool:
         """Whether red and green are seen a second time."""
-        again = works(self.lab.ask(f"{change}, again", green))
-        return again and self.lab.same(self.lab.ask("the same request as a control"))
+        return works(self.lab.ask(f"{change}, again", green)) and self._still_fails()
+
+    def _still_fails(self) -> bool:
+        return self.lab.same(self.lab.ask("the same request as a control"))
 
     def _is_entitlement(self, paths: Sequence[Path]) -> bool:
         """Whether the endpoint refuses a value that it lists itself as a good one.
@@ -223,9 +225,18 @@ class Experimenter:
         if there is None or "tools" not in self.body:
             return None
         url, body = there
-        if not works(self.lab.ask("the same with the vendor's other endpoint", body, url=url)):
+        change = "the same with the vendor's other endpoint"
+        if not works(self.lab.ask(change, body, url=url)):
+            return None
+        if not (works(self.lab.ask(f"{change}, again", body, url=url)) and self._still_fails()):
             return None
         mode = "responses" if self.protocol == "chat" else "chat"
+        settings = self.symptoms.settings
+        overrides = settings.get("capability_overrides") or {}
+        asked_for = settings.get("api_mode", "auto") != "auto"
+        if asked_for or (mode == "chat" and overrides.get("supports_responses_api")):
+            finding = conclusions.chosen_endpoint(mode)
+            return Conclusion(finding, "other_endpoint", ("api_mode",), ({"api_mode": mode},))
         return Conclusion(
             conclusions.other_endpoint(mode), "other_endpoint", (), ({"api_mode": mode},)
         )
@@ -263,7 +274,7 @@ class Experimenter:
         shorter = SHORTER.apply(self.body)
         if shorter is None or not works(self.lab.ask("the same structure in few words", shorter)):
             return None
-        if not self.lab.same(self.lab.ask("the same request as a control")):
+        if not self._still_fails():
             return None
         return Conclusion(conclusions.too_long(), "size", ("messages",))
 

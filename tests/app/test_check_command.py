@@ -59,20 +59,6 @@ def add(ohllm: Any) -> Any:
     return save
 
 
-def test_a_profile_whose_host_answers_is_usable_and_nothing_is_sent(
-    ohllm: Any, add: Any, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MY_KEY", KEY)
-    add(_url(listener), "--api-key-env", "MY_KEY")
-    done = ohllm("profiles", "check", "mine")
-    assert (done.code, done.err) == (0, "")
-    for text in ("openai/gpt-4o", _url(listener), "$MY_KEY (set)", "can be reached"):
-        assert text in done.out
-    assert done.out.endswith("nothing speaks against it: pytest --llm-profile=mine\n")
-    assert KEY not in done.out
-    assert _asked(listener) == b""
-
-
 def test_a_dry_run_connects_to_nothing(ohllm: Any, add: Any, listener: socket.socket) -> None:
     add(_url(listener))
     done = ohllm("profiles", "check", "mine", "--dry-run")
@@ -108,13 +94,14 @@ def test_an_address_that_is_malformed_is_no_crash(ohllm: Any, folder: Path) -> N
     assert "not usable now: the base_url" in done.out and "hush" not in done.out
 
 
-def test_without_an_address_nothing_can_be_asked(
-    ohllm: Any, add: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("model", ["bedrock/x", "some-provider/x", "gpt-4o"])
+def test_an_address_that_only_litellm_knows_is_not_asked(
+    model: str, ohllm: Any, add: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
-    add(None, "--api-key-env", "MY_KEY")
+    add(None, "--api-key-env", "MY_KEY", model=model)
     done = ohllm("profiles", "check", "mine")
-    assert done.code == 0 and "only litellm knows the provider's own address" in done.out
+    assert done.code == 0 and "not asked: only litellm knows how" in done.out
 
 
 def test_the_embedded_provider_is_usable_and_free(ohllm: Any) -> None:
@@ -202,6 +189,10 @@ def test_the_check_as_json_has_these_keys(ohllm: Any, add: Any, folder: Path) ->
             "summary": "nothing listens at 127.0.0.1:9 (connection refused)",
             "next_step": "start the server, or correct the host and port in base_url",
         },
+        "protocol": None,
+        "key_accepted": None,
+        "model_listed": None,
+        "diagnosis": None,
         "usable": False,
         "price": None,
         "plan": {
@@ -217,7 +208,7 @@ def test_the_check_as_json_has_these_keys(ohllm: Any, add: Any, folder: Path) ->
 def test_what_was_not_asked_is_null_in_json(
     options: tuple[str, ...], reachable: bool | None, ohllm: Any, add: Any, listener: socket.socket
 ) -> None:
-    add(_url(listener))
+    add(_url(listener), model="azure/x")
     data = json.loads(ohllm("profiles", "check", "mine", "--json", *options).out)
     assert (data["reachable"], data["unreachable"], data["usable"]) == (reachable, None, True)
 

@@ -241,8 +241,7 @@ class TestPresets:
         assert set(data) == {"schema_version", "presets"}
         assert {frozenset(one) for one in data["presets"]} == {
             frozenset(
-                "name title prefix example model secrets address base_url key_prefixes settings "
-                "notes".split()
+                ["name", "title", "prefix", "example", "model", "secrets", "address", "base_url", "key_prefixes", "settings", "notes"]
             )
         }
 

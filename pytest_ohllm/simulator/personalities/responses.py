@@ -113,10 +113,10 @@ PERSONALITIES = (
     ),
     Personality(
         "responses-without-tools",
-        "rejects tools on the Responses API, which the SDK prefers; Chat Completions takes them",
+        "rejects tools on the Responses API, which the profile claims; Chat Completions takes them",
         verdict="WORKS WITH SETTINGS",
         stage="B",
-        kind="sdk_gap",
+        kind="configuration",
         refuse=(_without_tools,),
         # Who claims the Responses API gets it: prompt-based tools, too, exist on Chat Completions
         # only.

@@ -12,7 +12,7 @@ from pytest_ohllm.profiles.endpoint import check_base_url
 from pytest_ohllm.profiles.presets import Preset, own_address, presets
 
 ALL = list(presets().values())
-OWN_TABLE = {"openai", "anthropic", "gemini", "openrouter", "minimax"}
+OWN_TABLE = {"openai", "anthropic", "gemini", "openrouter"}
 """Providers whose address litellm keeps elsewhere than in its lookup."""
 
 
@@ -22,6 +22,14 @@ def litellm(sdk: Any) -> Any:
     import litellm
 
     return litellm
+
+
+def config(litellm: Any, preset: Preset) -> Any:
+    """What litellm knows of a provider beside its table."""
+    from litellm.utils import ProviderConfigManager
+
+    provider = litellm.LlmProviders(preset.prefix)
+    return ProviderConfigManager.get_provider_chat_config(preset.example, provider)
 
 
 def test_all_the_providers_that_people_ask_for_are_there() -> None:
@@ -49,12 +57,15 @@ class TestEveryPreset:
             assert set(preset.secrets.values()) <= set(missing)
         elif variable := preset.secrets.get("api_key"):
             monkeypatch.setenv(variable, "sk-read-by-litellm")
-            assert "sk-read-by-litellm" in litellm.get_llm_provider(model)
+            found = {*litellm.get_llm_provider(model), config(litellm, preset).get_api_key()}
+            assert "sk-read-by-litellm" in found
 
     def test_has_the_address_that_litellm_takes(self, preset: Preset, litellm: Any) -> None:
         _, _, _, address = litellm.get_llm_provider(preset.model(preset.example))
         if address is not None:
             assert preset.address == address
+        elif preset.prefix == "minimax":
+            assert preset.address == config(litellm, preset).get_api_base()
         elif preset.address is not None:
             assert preset.prefix in OWN_TABLE
 
