@@ -12,7 +12,7 @@ from pytest_ohllm.profiles.errors import ProfileError
 from pytest_ohllm.profiles.files import read_object, replace_object
 from pytest_ohllm.profiles.location import check_name, directory
 from pytest_ohllm.profiles.sources import Sources
-from pytest_ohllm.profiles.store import unknown_fields, unknown_profile
+from pytest_ohllm.profiles.store import read_profile, unknown_fields
 
 
 def edit(
@@ -35,9 +35,11 @@ def edit(
     path = folder / f"{key}.json"
     gone = frozenset(unset)
     sources.check(secrets)
-    before = read(folder, key)
-    after = _merged(before, changes, gone, path)
+    before = read_profile(folder, key)
+    after = _merged(before, changes, gone, path)  # without the lock, since it imports the SDK
     with locks.ours(folder):
+        if (now := read_profile(folder, key)) != before:
+            before, after = now, _merged(now, changes, gone, path)
         had = references.read(folder).get(key, {})
         kept = {field: text for field, text in had.items() if field not in gone | secrets.keys()}
         placed = sources.place(secrets, key)
@@ -55,14 +57,6 @@ def check_saved_name(name: str) -> str:
     if builtin.is_simulator(name) or name == builtin.ADHOC:
         raise ProfileError(f"{name!r} is a built-in profile, which is not saved: name another one")
     return check_name(name)
-
-
-def read(folder: Path, key: str) -> dict[str, Any]:
-    """The content of the profile's file. Raises ``ProfileError``, also if there is none."""
-    try:
-        return read_object(folder / f"{key}.json")
-    except FileNotFoundError:
-        raise unknown_profile(key, folder) from None
 
 
 def _merged(

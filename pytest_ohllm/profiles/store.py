@@ -33,11 +33,19 @@ def load(
         return builtin.simulated(name)
     key = check_name(name)
     folder = directory(folder, environ)
-    try:
-        data = read_object(folder / f"{key}.json")
-    except FileNotFoundError:
-        raise unknown_profile(key, folder) from None
+    data = read_profile(folder, key)
     return _profile(key, folder / f"{key}.json", data, references.read(folder).get(key, {}))
+
+
+def read_profile(folder: Path, key: str) -> dict[str, Any]:
+    """The content of the profile's file. Raises ``ProfileError``, also if there is none."""
+    path = folder / f"{key}.json"
+    try:
+        return read_object(path)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise ProfileError(f"{path} is a link to a file that does not exist") from None
+        raise unknown_profile(key, folder) from None
 
 
 def names(folder: Path) -> list[str]:

@@ -138,7 +138,9 @@ def _explanations(matrix: Matrix) -> str:
         if row.remedy:
             items.append(
                 f"<strong>{_safe(row.profile)}</strong> works with "
-                f"<code>{_safe(row.remedy, 2000)}</code>"
+                f"<code>{_safe(row.remedy, 2000)}</code><br>{_safe(row.why, 2000)}"
+                + (f"<br><code>{_safe(row.command, 2000)}</code>" if row.command else "")
+                + (f"<br><small>{_safe(row.note, 500)}</small>" if row.note else "")
             )
     return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>" if items else ""
 

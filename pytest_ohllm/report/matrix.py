@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +24,7 @@ from pytest_ohllm.model import (
 )
 
 NOTHING = "-"
+_NOT_SAVED = ("sim", "adhoc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Row:
     remedy: str | None
     why: str = ""
     """What fails without the remedy."""
+    command: str = ""
+    """How to keep the remedy, for a saved profile."""
     note: str = ""
     """Where the SDK could know this by itself."""
 
@@ -145,6 +150,7 @@ def _row(profile: ProfileReport) -> Row:
         seconds=profile.seconds,
         remedy=remedy_text(profile.remedy) if profile.remedy else None,
         why=profile.remedy.summary if profile.remedy else "",
+        command=command_text(profile.name, profile.remedy) if profile.remedy else "",
         note=profile.remedy.note if profile.remedy else "",
     )
 
@@ -246,6 +252,17 @@ def remedy_text(remedy: Remedy) -> str:
     """What to write, such as ``LLM(..., native_tool_calling=False)``."""
     settings = (f"{name}={value!r}" for name, value in remedy.settings.items())
     return f"LLM(..., {', '.join(settings)})"
+
+
+def command_text(profile: str, remedy: Remedy) -> str:
+    """How to write the remedy into a saved profile; empty for one that is not saved."""
+    if profile.partition(":")[0] in _NOT_SAVED:
+        return ""
+    words = ["ohllm", "profiles", "edit", profile]
+    for name, value in remedy.settings.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        words += [f"--unset={name}"] if value is None else [f"--set={name}={text}"]
+    return shlex.join(words)
 
 
 def _sdk(run: Run) -> str:

@@ -211,6 +211,8 @@ class _Page:
         room = self.width - len(_MARGIN) * 2
         for line in wrapped(self.safe(row.remedy or ""), room):
             yield ((_MARGIN * 2 + line, "cyan"),)
+        if row.command:  # in one piece, to be copied
+            yield ((_MARGIN * 2 + self.safe(row.command, limit=4096), "cyan"),)
         for line in wrapped(self.safe(row.note), room) if row.note else ():
             yield ((_MARGIN * 2 + line, "dim"),)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tests.app.conftest import PROGRAM
 
-_SECONDS = 60.0
+_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,14 @@ class Dialogue:
 
 def dialogue(arguments: Sequence[str], answers: Sequence[tuple[str, str]]) -> Dialogue:
     """Run ``ohllm`` with ``arguments``; each of ``answers`` is a question and what to type then."""
+    return typed([sys.executable, "-c", PROGRAM, *arguments], answers)
+
+
+def typed(command: Sequence[str], answers: Sequence[tuple[str, str]]) -> Dialogue:
+    """The same for any command."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        command,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -145,9 +145,12 @@ def test_a_profile_with_the_settings_that_were_found_needs_none(
     compat: Compat, saved: Callable[..., None]
 ) -> None:
     saved("first", "rejects-reasoning-effort")
-    found = only(compat("--llm-profile=first", *FEW))
+    found_run = compat("--llm-profile=first", *FEW)
+    found = only(found_run)
     assert found.remedy is not None
     assert found.verdict == "WORKS WITH SETTINGS"
+
+    assert "ohllm profiles edit first " in found_run.output
 
     saved("second", "rejects-reasoning-effort", **found.remedy.settings)
     result = compat("--llm-profile=second", *FEW)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -163,6 +165,32 @@ def test_profiles_added_at_once_are_all_there(folder: Path) -> None:
         thread.join(60)
     found = {name: load(name, folder=folder).secrets["api_key"] for name in names(folder)}
     assert found == {f"p{number}": f"env:KEY_{number}" for number in range(8)}
+
+
+def test_processes_that_add_at_once_lose_nothing_and_one_of_two_equal_names_wins(
+    folder: Path,
+) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from pytest_ohllm.profiles.creation import add\n"
+        "from pytest_ohllm.profiles.errors import ProfileError\n"
+        "settings = {'model': 'openai/x', 'base_url': 'http://localhost:1/v1'}\n"
+        "folder, own = Path(sys.argv[1]), sys.argv[2]\n"
+        "add(own, settings, {'api_key': own.upper()}, folder=folder)\n"
+        "try:\n"
+        "    add('same', settings, {'api_key': own.upper()}, folder=folder)\n"
+        "except ProfileError as error:\n"
+        "    assert 'exists' in str(error)\n"
+        "    sys.exit(7)\n"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, str(folder), own]) for own in ("a", "b")
+    ]
+    assert sorted(process.wait(120) for process in running) == [0, 7]
+    assert names(folder) == ["a", "b", "same"]
+    found = {name: load(name, folder=folder).secrets["api_key"] for name in ("a", "b")}
+    assert found == {"a": "env:A", "b": "env:B"}
+    assert load("same", folder=folder).secrets["api_key"] in ("env:A", "env:B")
 
 
 def test_of_those_who_add_the_same_name_at_once_one_wins(folder: Path) -> None:

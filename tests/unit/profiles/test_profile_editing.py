@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +111,10 @@ def test_a_change_by_another_program_is_not_lost(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     validated = editing.sdk_store.validated
+    seeds = iter((98, 99))
 
     def slow(*arguments: Any) -> Any:
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"seed": 99}))
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"seed": next(seeds)}))
         return validated(*arguments)
 
     monkeypatch.setattr(editing.sdk_store, "validated", slow)
@@ -148,3 +151,19 @@ def test_a_broken_file_is_not_overwritten(path: Path) -> None:
         edit("p", {"seed": 4}, [], {}, folder=path.parent)
     assert path.read_text() == "{"
     assert os.listdir(path.parent).count("p.json") == 1
+
+
+def test_processes_that_change_it_at_once_lose_nothing(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from pytest_ohllm.profiles.editing import edit\n"
+        "edit('p', {sys.argv[2]: sys.argv[3]}, [], {}, folder=Path(sys.argv[1]))\n"
+    )
+    wanted = {"seed": 11, "top_p": 0.5, "timeout": 77}
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, str(path.parent), name, str(value)])
+        for name, value in wanted.items()
+    ]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+    data = json.loads(path.read_text())
+    assert {name: data[name] for name in wanted} == wanted

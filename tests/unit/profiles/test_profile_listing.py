@@ -48,6 +48,10 @@ def test_broken_files_are_listed_with_the_reason_and_hide_nothing(
     (folder / "folder.json").mkdir()
     (folder / "huge.json").write_text("[" + "1," * 1_000_000 + "1]")
     (folder / "dangling.json").symlink_to(folder / "nowhere")
+    (folder / "circle.json").symlink_to(folder / "circle.json")
+    (folder / ("n" * 200 + ".json")).write_text("{}")
+    (folder / "binary.json").write_bytes(b"\xff\xfe\x00")
+    (folder / "deep.json").write_text("[" * 100_000)
     os.mkfifo(folder / "pipe.json")
     write_profile("foreign", theme="dark")
     write_profile("newer", model="openai/x", schema_version=99)
@@ -62,7 +66,11 @@ def test_broken_files_are_listed_with_the_reason_and_hide_nothing(
         "empty": "not valid JSON",
         "folder": "is a directory",
         "huge": "bytes: that is no profile",
-        "dangling": "there is no profile",
+        "dangling": "is a link to a file that does not exist",
+        "circle": "cannot be read",
+        "n" * 200: "is not a profile name",
+        "binary": "is not UTF-8",
+        "deep": "not valid JSON",
         "pipe": "not a regular file",
         "foreign": "no field 'theme'",
         "newer": "schema_version is 99",
