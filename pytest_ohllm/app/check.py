@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pytest_ohllm.app import names
+from pytest_ohllm.app import costs, names
 from pytest_ohllm.app.output import Json, key_text, print_json
-from pytest_ohllm.profiles.errors import ProfileError
 
 if TYPE_CHECKING:
     from pytest_ohllm.app.contact import Contact
     from pytest_ohllm.model import Profile
-    from pytest_ohllm.plan import Part, Plan, Price
     from pytest_ohllm.profiles.listing import Entry
     from pytest_ohllm.wire.reachability import Unreachable
 
@@ -52,21 +50,12 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """The plan of a run and its price; ``at_most`` since `auto` may leave gates out."""
-
-    plan: Plan
-    price: Price | None
-    at_most: bool
-
-
-@dataclass(frozen=True)
 class Report:
     """Everything that is shown of one profile."""
 
     entry: Entry
     endpoint: Endpoint
-    cost: Cost
+    cost: costs.Cost
 
     @property
     def usable(self) -> bool:
@@ -95,7 +84,7 @@ def check(
     from pytest_ohllm.profiles.store import load
 
     profile = load(name)
-    cost = _cost(profile, stages, gates)
+    cost = costs.expected(profile, stages, gates)
     found = entry(profile, os.environ)
     report = Report(found, _endpoint(profile, found, dry_run), cost)
     if as_json:
@@ -106,31 +95,6 @@ def check(
         raise typer.Exit(INCONCLUSIVE)
 
 
-def _cost(profile: Profile, stages: str | None, gates: str) -> Cost:
-    from pytest_ohllm.gates import parse_gates, parse_stages
-    from pytest_ohllm.plan import CLAIMED_ONLY, plan
-
-    try:
-        chosen = parse_stages(stages, "--stages")
-        wanted = parse_gates(gates, "--gates")
-    except ValueError as error:
-        raise ProfileError(str(error)) from error
-    unsure = "D" in chosen and not CLAIMED_ONLY.isdisjoint(wanted.selected - wanted.named)
-    return Cost(plan(chosen, wanted.selected), _price(profile), unsure)
-
-
-def _price(profile: Profile) -> Price | None:
-    """The profile's own price, which the SDK would count with, or the one that litellm knows."""
-    from pytest_ohllm.plan import Price, price
-    from pytest_ohllm.profiles import builtin
-
-    if profile.source == builtin.SOURCE:
-        return Price(0.0, 0.0)
-    own = [profile.settings.get(f"{way}_cost_per_token") for way in ("input", "output")]
-    stated = [float(value) for value in own if isinstance(value, int | float) and value > 0]
-    return Price(*stated) if len(stated) == 2 else price(profile.model)
-
-
 def _endpoint(profile: Profile, entry: Entry, dry_run: bool) -> Endpoint:
     from pytest_ohllm.profiles import builtin
 
@@ -138,21 +102,22 @@ def _endpoint(profile: Profile, entry: Entry, dry_run: bool) -> Endpoint:
         return Endpoint(None, _SIMULATED)
     if dry_run:
         return Endpoint(None, _DRY)
-    if entry.problem:
-        return Endpoint(None, _PROBLEM)
     from pytest_ohllm.app.contact import contact
     from pytest_ohllm.app.questions import address
     from pytest_ohllm.profiles.connection import resolve
+    from pytest_ohllm.profiles.endpoint import check_base_url
     from pytest_ohllm.wire.reachability import probe
 
+    if check_base_url(profile.base_url, profile.model):
+        return Endpoint(None, _PROBLEM)
     base = address(profile)
     host = base or profile.base_url
     if host is None:
         return Endpoint(None, _NOTHING_TO_ASK)
     if problem := probe(host):
         return Endpoint(False, problem.summary, problem)
-    if base is None:
-        return Endpoint(True, _NOTHING_TO_ASK)
+    if entry.problem or base is None:
+        return Endpoint(True, _PROBLEM if entry.problem else _NOTHING_TO_ASK)
     found = contact(resolve(profile), base)
     return Endpoint(True, found.note, contact=found)
 
@@ -164,7 +129,7 @@ def _command(name: str, stages: str | None, gates: str) -> str:
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    cost, problem, contact = report.cost, report.endpoint.problem, report.endpoint.contact
+    problem, contact = report.endpoint.problem, report.endpoint.contact
     diagnosis = contact.diagnosis if contact else None
     return {
         **dataclasses.asdict(report.entry),
@@ -175,24 +140,7 @@ def _as_json(report: Report) -> dict[str, Any]:
         "model_listed": contact.model_listed if contact else None,
         "diagnosis": None if diagnosis is None else diagnosis.model_dump(mode="json"),
         "usable": report.usable,
-        "price": None if cost.price is None else cost.price._asdict(),
-        "plan": {
-            "at_most": cost.at_most,
-            **_amounts(cost.plan, cost.price),
-            "parts": [
-                {"stage": part.stage, "gates": part.gates, **_amounts(part, cost.price)}
-                for part in cost.plan.parts
-            ],
-        },
-    }
-
-
-def _amounts(of: Plan | Part, price: Price | None) -> dict[str, Any]:
-    return {
-        "calls": of.calls,
-        "prompt_tokens": of.prompt_tokens,
-        "completion_tokens": of.completion_tokens,
-        "cost": of.cost(price),
+        **costs.as_json(report.cost),
     }
 
 
@@ -210,7 +158,7 @@ def _print(report: Report, command: str) -> None:
     }
     print_table(("Field", "Value"), about.items())
     typer.echo()
-    _print_cost(report.cost)
+    costs.print_cost(report.cost)
     typer.echo()
     if entry.problem:
         typer.echo(f"not usable now: {entry.problem}")
@@ -218,45 +166,3 @@ def _print(report: Report, command: str) -> None:
         typer.echo(f"not usable now: {endpoint.against}")
     if report.usable:
         typer.echo(f"nothing speaks against it: {command}")
-
-
-def _print_cost(cost: Cost) -> None:
-    from pytest_ohllm.app.tables import print_table
-    from pytest_ohllm.model import Stage
-    from pytest_ohllm.plan import COMPLETION_TOKENS_PER_CALL
-
-    rows = [
-        _row(f"{part.stage} {', '.join(part.gates) or Stage(part.stage).claim}", part, cost.price)
-        for part in cost.plan.parts
-    ]
-    total = "total, at most" if cost.at_most else "total"
-    titles = ("Part", "Calls", "Tokens sent", "Tokens written", "Cost")
-    print_table(titles, [*rows, _row(total, cost.plan, cost.price)])
-    typer.echo(
-        "Estimated for a run in which all goes well, with "
-        f"{COMPLETION_TOKENS_PER_CALL} tokens written in each call."
-    )
-    if cost.at_most:
-        typer.echo("Gates are left out where nothing claims that the model can do what they need.")
-    typer.echo(_price_text(cost.price))
-
-
-def _row(title: str, of: Plan | Part, price: Price | None) -> tuple[str, ...]:
-    from pytest_ohllm.model import Usage
-    from pytest_ohllm.report.matrix import cost_text
-
-    cost = cost_text(Usage(llm_calls=of.calls, cost=of.cost(price)))
-    numbers = (of.calls, of.prompt_tokens, of.completion_tokens)
-    return title, *(f"{number:,}" for number in numbers), cost
-
-
-def _price_text(price: Price | None) -> str:
-    if price is None:
-        return (
-            "The price is unknown: litellm lists none for this model. Give it to the profile by "
-            "--set input_cost_per_token=… and --set output_cost_per_token=…"
-        )
-    if not any(price):
-        return "The embedded provider is free."
-    sent, written = (f"${value * 1e6:,.2f}" for value in price)
-    return f"The price is {sent} for a million tokens sent, {written} for a million written."

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pytest_ohllm.app import asking, names
 from pytest_ohllm.app.output import Json, print_json
+from pytest_ohllm.app.profile_fields import (
+    BaseUrl,
+    Model,
+    Set,
+    asked_for_key,
+    completed,
+    given,
+    value_of,
+    wanted,
+)
 from pytest_ohllm.app.secret_options import (
     ApiKeyEnv,
     ApiKeyFile,
@@ -29,15 +38,6 @@ if TYPE_CHECKING:
 
     from pytest_ohllm.profiles.presets import Preset
     from pytest_ohllm.profiles.sources import Source
-
-Model = Annotated[str | None, typer.Option(help="litellm model, such as openai/gpt-4o.")]
-BaseUrl = Annotated[
-    str | None, typer.Option(help="Where it is served; none is the provider's own address.")
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Any LLM field of the SDK; repeatable."),
-]
 
 
 def add(
@@ -67,10 +67,10 @@ def add(
     from pytest_ohllm.profiles.creation import check_free
 
     check_free(name, overwrite)
-    wanted, fields = _wanted(preset, model, base_url)
-    for field, text in pairs(settings, "--set", taken=_given(model, base_url)):
-        fields[field] = _value(field, text)
-    given = Given(
+    known, fields = wanted(preset, model, base_url)
+    for field, text in pairs(settings, "--set", taken=given(model, base_url)):
+        fields[field] = value_of(field, text)
+    options = Given(
         api_key_env,
         api_key_keyring,
         api_key_stdin,
@@ -79,12 +79,15 @@ def add(
         secret_keyring,
         secret_file,
     )
-    secrets = given.sources() or _usual(wanted)
+    secrets = options.sources()
+    if not secrets and preset is None and model is None:
+        secrets = asked_for_key()
+    secrets = completed(secrets, known)
     profile = save(name, fields, secrets, overwrite=overwrite)
     _report(
         profile.name,
         f"saved profile {profile.name!r}: try `pytest --llm-profile={profile.name}`",
-        _about_keys(secrets, wanted),
+        _about_keys(secrets, known),
         as_json,
     )
 
@@ -112,10 +115,10 @@ def edit(
     from pytest_ohllm.profiles.moving import find
 
     key = find(name).stem
-    changes = _given(model, base_url)
+    changes = given(model, base_url)
     for field, text in pairs(settings, "--set", taken=changes):
-        changes[field] = _value(field, text)
-    given = Given(
+        changes[field] = value_of(field, text)
+    options = Given(
         api_key_env,
         api_key_keyring,
         api_key_stdin,
@@ -127,7 +130,7 @@ def edit(
     gone = unset or []
     if both := sorted(changes.keys() & set(gone)):
         raise ProfileError(f"{both[0]} is set and unset at once: do one of the two")
-    secrets = given.sources()
+    secrets = options.sources()
     if not (changes or gone or secrets):
         raise ProfileError(
             "nothing to change: give --model, --base-url, --set, --unset or where the key is"
@@ -167,65 +170,6 @@ def rename(name: names.Saved, new: names.New, as_json: Json = False) -> None:
     old = moving.find(name).stem
     key = moving.rename(name, new)
     _report(key, f"renamed profile {old!r} to {key!r}", [], as_json)
-
-
-def _wanted(
-    text: str | None, model: str | None, base_url: str | None
-) -> tuple[Preset | None, dict[str, Any]]:
-    """The preset that was asked for, and model and address of the new profile."""
-    if text is None:
-        if model is None:
-            model, base_url = _asked_for_model(), base_url or _asked_for_address()
-        return None, _given(model, base_url)
-    from pytest_ohllm.profiles.presets import preset
-
-    wanted, named = preset(text)
-    if named and model:
-        raise ProfileError("the model is given twice: by --preset and by --model")
-    chosen = named or model
-    if not chosen:
-        if not asking.on_a_terminal():
-            raise ProfileError(
-                f"--preset {text} names no model: write it as --preset {text}/{wanted.example}"
-            )
-        chosen = asking.text(f"model of {wanted.title}", wanted.example)
-    return wanted, wanted.fields(chosen, base_url)
-
-
-def _asked_for_model() -> str:
-    if not asking.on_a_terminal():
-        raise ProfileError(
-            "Missing option '--model': give litellm's name of the model, such as openai/gpt-4o, "
-            "or --preset NAME/MODEL (`ohllm profiles presets` lists them)"
-        )
-    return asking.text("litellm's name of the model, such as openai/gpt-4o")
-
-
-def _asked_for_address() -> str | None:
-    return asking.text("base URL (empty: the provider's own address)", "") or None
-
-
-def _given(model: str | None, base_url: str | None) -> dict[str, Any]:
-    fields = {"model": model, "base_url": base_url}
-    return {field: value for field, value in fields.items() if value is not None}
-
-
-def _value(field: str, text: str) -> Any:
-    """JSON where it can be nothing else; the SDK turns plain text into numbers and booleans."""
-    if text != "null" and not text.startswith(("{", "[", '"')):
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ProfileError(f"--set {field}: the value is not valid JSON") from error
-
-
-def _usual(preset: Preset | None) -> dict[str, Source]:
-    """The variables in which people have the provider's keys."""
-    from pytest_ohllm.profiles.sources import Variable
-
-    secrets = preset.secrets if preset else {}
-    return {field: Variable(variable) for field, variable in secrets.items()}
 
 
 def _about_keys(secrets: Mapping[str, Source], preset: Preset | None = None) -> list[str]:

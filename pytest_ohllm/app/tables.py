@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pytest_ohllm.report.safe_text import block
+
 _PIPED_WIDTH = 200  # rich would take 80 where there is no terminal, and fold every address
 
 
@@ -25,5 +27,6 @@ def print_table(
     for title in titles:
         table.add_column(title, overflow="fold", no_wrap=title in whole)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        # Names of files and what stands in them may hold escape sequences.
+        table.add_row(*(Text(block(cell)) for cell in row))
     Console(width=None if fits_terminal else _PIPED_WIDTH).print(table)

@@ -188,7 +188,9 @@ def not_allowed(s: Symptoms) -> Finding | None:
     denied = s.raised("AccessDeniedException") or (s.pasted and _DENIED.search(s.words))
     if s.status != 403 and not (s.refused and denied and s.status not in (404, 429)):
         return None
-    if _ACCESS.search(s.text) and not _PERMISSION.search(s.words):
+    # In a cloud a model is enabled per account and region; elsewhere it is the key that lacks it.
+    cloud = s.status != 403 or s.raised("AccessDeniedException") or "accessdenied" in s.codes
+    if cloud and _ACCESS.search(s.text) and not _PERMISSION.search(s.words):
         return Finding(
             Kind.CONFIGURATION,
             Blame.USER,

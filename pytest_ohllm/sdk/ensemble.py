@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -41,6 +42,25 @@ class _Part:
         self.exchanges, self.transcripts = [], []
 
 
+class _Loggers(dict[str, Any]):
+    """The loggers of this process, which can be looked through while threads make others."""
+
+    def values(self) -> Any:
+        return list(super().values())
+
+
+def _share_loggers() -> None:
+    """Let pytest look through them, as it does between two tests, without the lock on them.
+
+    Otherwise a test ends in "dictionary changed size during iteration" if a scenario imports
+    something in that moment.
+    """
+    manager = logging.Logger.manager
+    with logging._lock:  # type: ignore[attr-defined]
+        if not isinstance(manager.loggerDict, _Loggers):
+            manager.loggerDict = _Loggers(manager.loggerDict)
+
+
 class Ensemble:
     """Scenarios of one profile, at most ``width`` at a time, each with a driver of its own.
 
@@ -55,6 +75,7 @@ class Ensemble:
         self._waiting: deque[_Part] = deque()
         self._lock = threading.Lock()
         self._threads = 0
+        _share_loggers()
 
     def start(self, name: str, scenario: Scenario) -> None:
         """Begin ``scenario`` as soon as there is room for it."""

@@ -38,6 +38,8 @@ IMPORT_SETTINGS: Mapping[str, str] = {
 _NEVER_AT_IMPORT = ("DEBUG", "DEBUG_LLM", "LOG_JSON", "LMNR_PROJECT_API_KEY")
 """DEBUG_LLM asks a question on stdin, DEBUG logs whole messages, LMNR exports them."""
 
+_CURRENT_TEST = "PYTEST_CURRENT_TEST"
+
 _PASSED_ON = (
     "PATH",
     "LANG",
@@ -55,7 +57,7 @@ _PASSED_ON = (
     "no_proxy",
     "COLUMNS",
     "LINES",
-    "PYTEST_CURRENT_TEST",
+    _CURRENT_TEST,
     "PYTEST_XDIST_WORKER",
     "PYTEST_VERSION",
     "VIRTUAL_ENV",
@@ -188,7 +190,10 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 
 def _replace(wanted: Mapping[str, str]) -> None:
-    """Make ``os.environ`` equal to ``wanted`` without a moment in which it is empty."""
-    for name in os.environ.keys() - wanted.keys():
+    """Make ``os.environ`` equal to ``wanted`` without a moment in which it is empty.
+
+    What pytest calls the current test is left alone: scenarios go on while it changes.
+    """
+    for name in os.environ.keys() - wanted.keys() - {_CURRENT_TEST}:
         del os.environ[name]
-    os.environ.update(wanted)
+    os.environ.update({k: v for k, v in wanted.items() if k != _CURRENT_TEST})

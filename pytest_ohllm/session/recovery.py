@@ -68,5 +68,7 @@ class Recovery:
 
 
 def _host(url: str | None) -> str | None:
-    parts = urlsplit(url or "")
-    return parts.netloc.rpartition("@")[2] or None
+    try:
+        return urlsplit(url or "").netloc.rpartition("@")[2] or None
+    except ValueError:
+        return None  # what is wrong with the URL is said elsewhere

@@ -85,6 +85,15 @@ def test_a_key_that_is_not_there_is_told_even_by_a_dry_run(
     assert "not usable now: profile 'mine' reads its api_key from $MY_KEY" in done.out
 
 
+def test_a_missing_key_and_a_host_that_is_down_are_both_told(
+    ohllm: Any, add: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    add(NOBODY, "--api-key-env", "MY_KEY")
+    lines = ohllm("profiles", "check", "mine").out.splitlines()
+    assert len([line for line in lines if line.startswith("not usable now: ")]) == 2
+
+
 def test_an_address_that_is_malformed_is_no_crash(ohllm: Any, folder: Path) -> None:
     folder.mkdir(parents=True)
     settings = {"model": "openai/x", "base_url": "http://user:hush@host:port/v1"}

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pytest_ohllm.profiles.store import load
 from tests.app.conftest import PROGRAM
 from tests.app.terminal import dialogue
 from tests.unit.profiles import secret_service
@@ -147,9 +148,7 @@ class TestTheKeyring:
         removed = ohllm("profiles", "remove", "piped", "--yes")
         assert removed.out.endswith("deleted keyring:pytest-ohllm/piped.api_key\n")
 
-    def test_takes_a_key_that_is_typed_unseen_and_no_process_shows_it(
-        self, folder: Path, ohllm: Any
-    ) -> None:
+    def test_takes_a_key_that_is_typed_unseen(self, folder: Path, ohllm: Any) -> None:
         asked = dialogue(
             ["profiles", "add", "typed", *LOCAL, "--api-key-keyring"], [("the api_key", KEY)]
         )
@@ -185,11 +184,22 @@ class TestOnATerminal:
     def test_a_new_profile_is_asked_for(self, folder: Path) -> None:
         asked = dialogue(
             ["profiles", "add", "p"],
-            [("name of the model", "openai/x"), ("base URL", "http://localhost:1/v1")],
+            [
+                ("name of the model", "openai/x"),
+                ("base URL", "http://localhost:1/v1"),
+                ("NAME of the environment variable", "MY_KEY"),
+            ],
         )
         assert asked.code == 0, asked.shown
         data = json.loads((folder / "p.json").read_text())
         assert (data["model"], data["base_url"]) == ("openai/x", "http://localhost:1/v1")
+        assert load("p", folder=folder).secrets == {"api_key": "env:MY_KEY"}
+
+    def test_a_key_in_place_of_a_name_is_refused(self, folder: Path) -> None:
+        answers = [("name of the model", "openai/x"), ("base URL", ""), ("NAME of", KEY)]
+        asked = dialogue(["profiles", "add", "p"], answers)
+        assert asked.code == 4 and "give the NAME of an environment variable" in asked.shown
+        assert not list(folder.glob("*.json"))
 
     def test_removing_is_asked_for(self, mine: Path) -> None:
         asked = dialogue(["profiles", "remove", "mine"], [("Remove profile 'mine'", "n")])

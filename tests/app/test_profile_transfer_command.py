@@ -16,6 +16,10 @@ from tests.unit.profiles import secret_service
 
 KEY = "sk-canary-0123456789"
 LOCAL = {"model": "openai/x", "base_url": "http://localhost:1/v1"}
+KEYS_OF_A_PRESET = (
+    *("name", "title", "prefix", "example", "model", "secrets", "address", "base_url"),
+    *("key_prefixes", "settings", "notes"),
+)
 TYPICAL = LOCAL | {"temperature": 0.5, "api_key": KEY, "usage_id": "agent", "top_p": None}
 
 
@@ -239,11 +243,7 @@ class TestPresets:
     def test_are_listed_as_json_with_these_keys(self, ohllm: Any) -> None:
         data = json.loads(ohllm("profiles", "presets", "--json").out)
         assert set(data) == {"schema_version", "presets"}
-        assert {frozenset(one) for one in data["presets"]} == {
-            frozenset(
-                ["name", "title", "prefix", "example", "model", "secrets", "address", "base_url", "key_prefixes", "settings", "notes"]
-            )
-        }
+        assert {frozenset(one) for one in data["presets"]} == {frozenset(KEYS_OF_A_PRESET)}
 
     def test_fill_in_what_the_provider_needs(
         self, ohllm: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -269,6 +269,18 @@ class TestPresets:
         assert (profile.model, profile.base_url) == ("azure/dep", "https://me.openai.azure.com")
         assert profile.settings["api_version"] == "2025-01-01"
         assert profile.secrets == {"api_key": "env:MINE"}
+
+    def test_secrets_that_are_not_named_are_where_they_usually_are(
+        self, ohllm: Any, folder: Path
+    ) -> None:
+        base = ("profiles", "add", "--preset", "bedrock/x")
+        assert not ohllm(*base, "a", "--secret-env", "aws_access_key_id=MINE").code
+        assert load("a", folder=folder).secrets == {
+            "aws_access_key_id": "env:MINE",
+            "aws_secret_access_key": "env:AWS_SECRET_ACCESS_KEY",
+        }
+        assert not ohllm(*base, "b", "--api-key-env", "BEARER").code
+        assert load("b", folder=folder).secrets == {"api_key": "env:BEARER"}
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -199,6 +199,15 @@ def test_what_looks_like_markup_is_shown_as_it_is(ohllm: Any, folder: Path) -> N
     assert "openai/[red]x[/nope]" in ohllm("profiles", "list").out
 
 
+def test_an_escape_sequence_does_not_reach_the_terminal(ohllm: Any, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "a\x1b[31mb\nc.json").write_text('{"model": "openai/\\u001b]0;title\\u0007x"}')
+    (folder / "odd.json").write_text('{"model": "openai/\\u001b[2Jx", "base_url": "http://h"}')
+    listed, shown = ohllm("profiles", "list"), ohllm("profiles", "show", "odd")
+    assert (listed.code, shown.code) == (0, 0) and "openai/x" in shown.out
+    assert "\x1b" not in listed.out + shown.out
+
+
 def test_a_personality_of_the_simulator_can_be_shown(ohllm: Any) -> None:
     done = ohllm("profiles", "show", "sim:parrot", "--json")
     assert done.code == 0 and json.loads(done.out)["settings"]["model"] == "openai/sim-parrot"

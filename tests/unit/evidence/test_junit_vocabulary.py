@@ -64,6 +64,7 @@ class TestWriting:
             "ohllm.folder": "f",
             "ohllm.rerun": "pytest x",
             "ohllm.tool_mode": "prompt",
+            "ohllm.confidence": "text",
         }
 
     def test_what_is_unknown_is_left_out(self, result: Result) -> None:

@@ -87,6 +87,16 @@ class TestTheSeal:
 
         assert dict(os.environ) == before
 
+    def test_leaves_it_to_pytest_what_the_current_test_is(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PYTEST_CURRENT_TEST", "the first")
+        with sealed():
+            assert seen_by_a_child()["PYTEST_CURRENT_TEST"] == "the first"
+            os.environ["PYTEST_CURRENT_TEST"] = "the second"
+
+        assert os.environ["PYTEST_CURRENT_TEST"] == "the second"
+
     def test_puts_everything_back_after_a_failure(self) -> None:
         before = dict(os.environ)
 
