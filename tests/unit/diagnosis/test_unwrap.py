@@ -261,7 +261,7 @@ class TestHostileTexts:
         for hostile in (text, f"{text}!", json.dumps({"error": {"message": text}})):
             started = time.process_time()
             explain(Pasted(hostile))
-            assert time.process_time() - started < 0.2
+            assert time.process_time() - started < 2.0  # backtracking took half a minute
 
     @given(units=st.lists(st.sampled_from(_UNITS), min_size=2, max_size=5))
     @settings(max_examples=25, deadline=None)
@@ -270,13 +270,13 @@ class TestHostileTexts:
         text = mixture * (64 * 1024 // len(mixture))
         started = time.process_time()
         explain(Pasted(text))
-        assert time.process_time() - started < 0.2
+        assert time.process_time() - started < 2.0  # backtracking took half a minute
 
     def test_a_text_of_many_megabytes_does_too(self) -> None:
         text = "x" * 50_000_000
         started = time.process_time()
         explain(Pasted(text))
-        assert time.process_time() - started < 0.2
+        assert time.process_time() - started < 2.0  # backtracking took half a minute
 
     def test_of_a_long_text_both_ends_are_read(self) -> None:
         line = '  File "/x/y.py", line 7, in f\n    call()\n'
