@@ -20,10 +20,10 @@ from tests.suite.proof import Judgement, Line
 
 MOST_REQUESTS = 12
 HELPED = [row for row in personalities.table() if row.verdict == "WORKS WITH SETTINGS"]
-"""All of them in the nox session ``suite``; here one for each setting, to save time."""
+"""All of them in the nox session ``suite``; here four different settings, to save time."""
 
 if not os.environ.get("OHLLM_WHOLE_SUITE"):
-    HELPED = list({str(sorted(row.remedy)): row for row in HELPED}.values())
+    HELPED = list({str(sorted(row.remedy)): row for row in HELPED}.values())[:4]
 
 type Run = Callable[[str, dict[str, Any]], Result]
 
