@@ -107,4 +107,9 @@ def test_a_refusal_of_something_else_is_one(
 def test_an_answer_is_no_refusal_whatever_it_says() -> None:
     body = {"choices": [{"message": {"content": "This model does not support image input"}}]}
     exchange = Exchange(method="POST", url="http://h/v1/x", status=200, response=body)
-    skip_if_refused(Transcript(scenario="complete", exchanges=(exchange,)), PICTURES)
+    answer = Transcript(scenario="complete", exchanges=(exchange,))
+
+    skip_if_refused(answer, PICTURES)
+    assert refusal(answer, PICTURES) is None
+    # The same words as an error are one.
+    assert refusal(refused(400, "This model does not support image input"), PICTURES) is not None
