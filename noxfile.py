@@ -17,9 +17,6 @@ SDK_VERSIONS = ["1.12.0", "1.20.0", "1.30.0", "1.40.0", "1.50.0", "newest"]
 SDK_GAPS = {
     # It sends no stream_options, so that a streamed answer comes without usage.
     "streaming": ["1.12.0"],
-    # Not the SDK's: the simulator takes the request for a summary for a task unless it is a system
-    # message, as it is from 1.50 on.
-    "condenser": ["1.12.0", "1.20.0", "1.30.0", "1.40.0"],
 }
 """Gates that an SDK fails; what it does not offer at all is unsupported, and needs no mention."""
 

@@ -29,17 +29,17 @@ USES = {"usage": "reasoning"}
 class Repertoire:
     """What was played for a profile, kept for as long as its settings are the same.
 
-    A check that fails may be run again with other settings, and must not judge what was played with
-    the old ones.
+    A check that fails may be run again, with other settings or to see whether it always fails, and
+    must not judge what was played before.
     """
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._played: dict[tuple[str, str], Any] = {}
+        self._played: dict[tuple[str, str, int], Any] = {}
 
     def get[T](self, name: str, play: Callable[[], T]) -> T:
         """What ``play`` gave when it was asked for first."""
-        key = (name, self._driver.settings_id)
+        key = (name, self._driver.settings_id, self._driver.generation)
         if key not in self._played:
             self._played[key] = play()
         found: T = self._played[key]

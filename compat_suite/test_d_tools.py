@@ -17,7 +17,8 @@ from pytest_ohllm.judgement import Shortfall, not_run, require_answer
 from pytest_ohllm.model import Blame, Kind, ToolMode
 from pytest_ohllm.sdk.guard import shorten
 
-pytestmark = pytest.mark.llm_stage("D")
+# Scenarios go on in threads, in which a user's `-W error` would strike the insides of the SDK.
+pytestmark = [pytest.mark.llm_stage("D"), pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.mark.llm_gate("parallel")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from pytest_ohllm.diagnosis.engine import diagnose
 from pytest_ohllm.diagnosis.symptoms import Symptoms
@@ -35,20 +36,31 @@ class Tooling:
     ) -> Transcript:
         """The conversation in the first mode that works; in the first of all, if none does.
 
-        With ``needs_call``, a mode works only if the model calls the terminal in it.
+        With ``needs_call``, a mode works only if the model calls the terminal in it. A model that
+        did not is asked once more before another mode is tried: if it calls then, the mode is not
+        what was wrong.
         """
         first: Transcript | None = None
         for mode in self._modes:
-            transcript = self._driver.converse(prompt, allow=allow, files=files, tool_mode=mode)
-            if transcript.error is None and (transcript.tool_calls("terminal") or not needs_call):
+            play = partial(self._driver.converse, prompt, allow=allow, files=files, tool_mode=mode)
+            transcript = play()
+            if _works(transcript, needs_call):
                 if needs_call or mode is ToolMode.PROMPT:
                     self._modes = [mode]
                 return transcript
             first = first or transcript
+            by_chance = transcript.error is None and len(self._modes) > 1
+            if by_chance and mode is ToolMode.NATIVE and _works(play(), needs_call):
+                break
             if not _says_something_about_tools(transcript):
                 break
         assert first is not None
         return first
+
+
+def _works(transcript: Transcript, needs_call: bool) -> bool:
+    called = bool(transcript.tool_calls("terminal"))
+    return transcript.error is None and (called or not needs_call)
 
 
 def _candidates(wanted: str, settings: Mapping[str, object]) -> list[ToolMode]:

@@ -68,6 +68,7 @@ class Player:
         self.listener = listener
         self.recover: Callable[[Transcript, int], float | None] | None = None
         self._originals: dict[float, httpx.Request] = {}
+        self.generation = 0
         environment.lend_stderr()
 
     def fork(self, listener: Listener) -> Self:
@@ -88,6 +89,10 @@ class Player:
         profile = self.connection.profile
         changed = profile.model_copy(update={"settings": dict(settings)})
         self.connection = Connection(changed, self.connection.secrets)
+
+    def forget(self) -> None:
+        """Let no scenario that was played before be reused."""
+        self.generation += 1
 
     @property
     def settings_id(self) -> str:

@@ -109,6 +109,8 @@ class Clinic:
         key = (attempt.case.profile, driver.settings_id, signature(failing))
         if key not in self._known and works(failing) and symptoms.error is not None:
             self._known[key] = parsing.examined(failing, lambda body: driver.parses(failing, body))
+            for probe in self._known[key][1]:
+                attempt.folder.append_jsonl("probes.jsonl", {"probe": probe.model_dump()})
         if key not in self._known:
             replay = driver.replay(failing, driver.left)
             if replay is None or not isinstance(replay.body, dict):

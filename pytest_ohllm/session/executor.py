@@ -9,15 +9,12 @@ from _pytest.runner import runtestprotocol
 
 from pytest_ohllm.diagnosis import remedies
 from pytest_ohllm.evidence.run_folder import RunFolder
-from pytest_ohllm.model import Outcome, Remedy, Stage, ToolMode
+from pytest_ohllm.model import Confidence, Diagnosis, Outcome, Remedy, Stage, ToolMode
 from pytest_ohllm.sdk.driver import Driver
 from pytest_ohllm.session.attempt import Attempt
 from pytest_ohllm.session.case import CASE
 from pytest_ohllm.session.recorder import Recorder
 from pytest_ohllm.session.recovery import Recovery
-
-MOST_CALLS = 12
-"""Requests that trying settings for one check may take."""
 
 _NATIVE = "native_tool_calling"
 
@@ -27,6 +24,9 @@ class Executor:
 
     A failed check of a mandatory stage is run again with each candidate, which is adopted if the
     check passes then and those before it still do: from there on, the profile is tested with it.
+    What no experiment explains must fail twice without a change first: chance is no remedy.
+
+    ``budget`` is the number of requests that trying settings for one check may take, 0 for none.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class Executor:
         recorder: Recorder,
         drivers: dict[str, Driver],
         recovery: Recovery,
-        search: bool,
+        budget: int,
     ) -> None:
         self._folder, self._recorder, self._drivers = folder, recorder, drivers
-        self._recovery, self._search = recovery, search
+        self._recovery, self._budget = recovery, budget
         self._passed: dict[str, list[pytest.Item]] = {}
         self._tried: dict[tuple[str, Stage], list[dict[str, Any]]] = {}
         self._remedies: dict[str, Remedy] = {}
@@ -68,7 +68,7 @@ class Executor:
 
     def _may_be_helped(self, attempt: Attempt) -> bool:
         failed = attempt.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE)
-        return self._search and failed and attempt.case.stage.mandatory
+        return self._budget > 0 and failed and attempt.case.stage.mandatory
 
     def _helped(
         self, attempt: Attempt, nextitem: pytest.Item | None
@@ -78,17 +78,33 @@ class Executor:
         if driver is None or attempt.diagnosis is None:
             return None
         before = dict(driver.connection.profile.settings)
-        for number, change in enumerate(self._untried(attempt), 1):
-            if driver.left <= 0 or attempt.spent.llm_calls >= 2 * MOST_CALLS:
+        untried = self._untried(attempt)
+        proven = attempt.diagnosis.confidence is Confidence.EXPERIMENT
+        if untried and not proven and self._passes_unchanged(attempt, driver, nextitem):
+            attempt.outcome = Outcome.FLAKY
+            attempt.diagnosis = _unreliable(attempt.diagnosis)
+            return None
+        # What the examination has spent is the examination's.
+        most = attempt.spent.llm_calls + self._budget
+        for number, change in enumerate(untried, 1):
+            if driver.left <= 0 or attempt.spent.llm_calls >= most:
                 break
             driver.adopt({**before, **change})
-            trial, reports = self._trial(attempt, number, change, nextitem)
+            trial, reports = self._trial(attempt, f"trial-{number}", change, nextitem)
             if trial.outcome is Outcome.PASSED and self._still_pass(attempt, number, nextitem):
                 remedy = self._adopted(attempt, change)
                 attempt.healed_by(trial, attempt.diagnosis.model_copy(update={"remedy": remedy}))
                 return reports
         driver.adopt(before)
         return None
+
+    def _passes_unchanged(
+        self, attempt: Attempt, driver: Driver, nextitem: pytest.Item | None
+    ) -> bool:
+        """The control of the trials: the same check once more, played anew."""
+        driver.forget()
+        control, _ = self._trial(attempt, "control", {}, nextitem)
+        return control.outcome is Outcome.PASSED
 
     def _untried(self, attempt: Attempt) -> list[dict[str, Any]]:
         """Candidates that have not failed already for another check of the same stage."""
@@ -98,10 +114,10 @@ class Executor:
         return fresh
 
     def _trial(
-        self, attempt: Attempt, number: int, change: dict[str, Any], nextitem: pytest.Item | None
+        self, attempt: Attempt, name: str, change: dict[str, Any], nextitem: pytest.Item | None
     ) -> tuple[Attempt, list[pytest.TestReport]]:
         """Run the check with what the driver has adopted; its evidence stands below the check's."""
-        folder = attempt.folder.below(f"trial-{number}")
+        folder = attempt.folder.below(name)
         folder.write_json("settings.json", change)
         trial = Attempt(attempt.item, attempt.case, folder)
         with self._recorder.recording(trial):
@@ -169,6 +185,16 @@ class Executor:
         asked = attempt.result().usage.llm_calls > 0
         if attempt.outcome is Outcome.PASSED and attempt.case.stage.mandatory and asked:
             self._passed.setdefault(attempt.case.profile, []).append(attempt.item)
+
+
+def _unreliable(diagnosis: Diagnosis) -> Diagnosis:
+    """What fails once and passes once without a change says nothing about settings."""
+    return diagnosis.model_copy(
+        update={
+            "summary": f"once of two times, {diagnosis.summary}",
+            "next_step": "run it more than once: without any change, the same check passed, too",
+        }
+    )
 
 
 _BY_PROMPT = Remedy(

@@ -65,9 +65,6 @@ class LlmSession:
     def register(cls, config: pytest.Config, names: Sequence[str]) -> LlmSession:
         """The session of this process, hooked into pytest."""
         session = cls(config, names)
-        for library in ("litellm", "openhands", "pydantic"):
-            # Scenarios run in threads, too, where no context of the main one applies.
-            config.addinivalue_line("filterwarnings", f"ignore:::{library}")
         config.pluginmanager.register(session, "ohllm-session")
         return session
 
@@ -237,9 +234,7 @@ class LlmSession:
         clinic = Clinic(self._drivers, budget)
         self._recorder = Recorder(folder, gates, clinic, html.attach if html else None)
         self._recovery = Recovery(folder)
-        executor = Executor(
-            folder, self._recorder, self._drivers, self._recovery, search=budget > 0
-        )
+        executor = Executor(folder, self._recorder, self._drivers, self._recovery, budget)
         parts: list[object] = [gates, Timeouts(), self._recorder, executor]
         if not self.worker:
             parts.append(Terminal(self, self._redactor))

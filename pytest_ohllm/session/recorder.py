@@ -157,11 +157,11 @@ class Recorder:
 
         JUnit takes them from the teardown's report, but from the call's if the teardown fails, too.
         """
-        case = attempt.case
+        case, result = attempt.case, attempt.result()
         properties = junit.properties(
-            attempt.result(),
+            result,
             folder=self._folder.relative(case.folder),
-            rerun=case.rerun,
+            rerun=case.rerun_in(result.tool_mode),
             blocked_by=self._gates.closed_before(case.profile, case.stage),
         )
         others = [p for p in report.user_properties if not str(p[0]).startswith(junit.PREFIX)]

@@ -38,7 +38,8 @@ class Summary:
 
 def wanted(turn: Turn) -> bool:
     """Whether the request is the condenser's."""
-    return any(m.role == "system" and _REQUEST in m.text for m in turn.messages)
+    # SDK 1.12 to 1.40 ask as a user.
+    return any(m.role in ("system", "user") and _REQUEST in m.text for m in turn.messages)
 
 
 def write(turn: Turn) -> str:

@@ -164,6 +164,34 @@ def test_the_usual_gates_are_not_named_in_the_command_to_run_one_again(compat: C
     assert "--llm-gates" not in about["ohllm.rerun"]
 
 
+def test_a_failed_gate_is_run_again_with_the_way_of_calling_tools_that_was_learnt(
+    compat: Compat,
+) -> None:
+    first = compat("--llm-profile=sim:no-native-tools", "--llm-gates=mcp", "--junitxml=junit.xml")
+    (command,) = (
+        about["ohllm.rerun"]
+        for name, about, _ in testcases(compat.path / "junit.xml")
+        if name.startswith("test_an_mcp_tool")
+    )
+
+    again = compat.exactly(*shlex.split(command)[1:])
+
+    name = "test_an_mcp_tool_is_called_with_valid_arguments"
+    before, after = first.check(name).diagnosis, again.check(name).diagnosis
+    assert before is not None
+    assert after is not None
+    assert "--llm-tools=prompt" in command
+    assert (before.kind, after.kind) == ("sdk_gap", "sdk_gap")
+
+
+def test_warnings_that_are_errors_do_not_strike_the_insides_of_the_sdk(compat: Compat) -> None:
+    # Their scenarios go on in threads while pytest begins the next test, and sets filters anew.
+    result = compat("--llm-profile=sim", "--llm-gates=streaming,tool_error,mcp,no_tool", "-Werror")
+
+    assert result.ret == 0
+    assert [c.id for c in result.run.profiles[0].checks if c.outcome is not Outcome.PASSED] == []
+
+
 # The whole pack.
 
 

@@ -103,6 +103,26 @@ def test_what_no_setting_can_help_stays_as_it_is(compat: Compat, name: str) -> N
         assert check.diagnosis is None or check.diagnosis.autofix != "offered"
 
 
+def test_what_passes_without_a_change_is_flaky_and_needs_no_setting(compat: Compat) -> None:
+    result = compat("--llm-profile=sim:parrot@4", *FEW)
+
+    called = result.check("test_the_tool_is_called")
+    assert called.outcome is Outcome.FLAKY
+    assert called.diagnosis is not None
+    assert called.diagnosis.summary.startswith("once of two times, the model never called")
+    assert only(result).remedy is None
+    assert only(result).verdict == "DOES NOT WORK"
+    assert result.files("profiles/*/C/*/control/transcript.json")
+
+
+def test_the_number_of_probes_bounds_the_trials_as_well(compat: Compat) -> None:
+    few = compat("--llm-profile=sim:parrot", "--llm-probes=1", *FEW)
+    more = compat("--llm-profile=sim:parrot", *FEW)
+
+    assert len(few.files("profiles/*/*/*/trial-*/settings.json")) == 1
+    assert len(more.files("profiles/*/*/*/trial-*/settings.json")) > 1
+
+
 def test_a_passing_outage_is_tried_again_and_told(compat: Compat) -> None:
     result = compat("--llm-profile=sim:error-500@1", *FEW)
 
