@@ -106,8 +106,9 @@ def sdk(session: nox.Session, sdk: str) -> None:
 
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
-    """What the plugin costs: idle, and for stages A to C beside the bare import of the SDK."""
+    """What it costs: idle, stages A to C beside the bare import of the SDK, a diagnosis."""
     session.run("python", "tests/bench/bench.py", *session.posargs)
+    session.run("python", "tests/bench/diagnosis.py")
 
 
 @nox.session(python=False)
