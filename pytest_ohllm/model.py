@@ -244,10 +244,12 @@ End = Literal["finished", "stuck", "iteration_limit", "rejected", "timeout", "er
 class Transcript(Record):
     """What one interaction with the model produced.
 
-    ``facts`` holds what only some scenarios observe, such as the number of streamed deltas.
+    ``facts`` holds what only some scenarios observe, such as the number of streamed deltas;
+    ``scene`` is what was played, so that it can be played again.
     """
 
     scenario: str
+    scene: dict[str, Any] = Field(default_factory=dict)
     tool_mode: ToolMode | None = None
     events: tuple[Event, ...] = ()
     exchanges: tuple[Exchange, ...] = ()

@@ -43,7 +43,8 @@ EXCEPTIONS = {
 
 MAY_KNOW = {
     "pytest": {"plugin", "hookspecs", "judgement", "session"},
-    "openhands": {"sdk", "profiles.sdk_store"},
+    # The script is read as a text, and run where the SDK is.
+    "openhands": {"sdk", "profiles.sdk_store", "evidence.repro_script", "autofix.worker"},
     "litellm": set(),
     "xdist": {"session.xdist"},
     "pytest_html": {"session.html"},

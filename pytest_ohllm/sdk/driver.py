@@ -55,6 +55,8 @@ class Driver(Player):
 
         def play(take: Take) -> None:
             more = {"stream": True} if stream else {}
+            given = {"prompt": prompt, "stream": stream, "picture": bool(picture)}
+            take.scene |= {**given, "changes": dict(changes or {})}
             llm = self._build(take, "ohllm-complete", None, {**(changes or {}), **more})
             take.text = answer_of(llm, prompt, picture, take.facts if stream else None)
 
@@ -97,6 +99,8 @@ class Driver(Player):
         """
 
         def play(take: Take) -> None:
+            take.scene |= scene.described()
+
             def make_llm(usage_id: str) -> Any:
                 changes = dict(scene.changes) | ({"stream": True} if scene.stream else {})
                 return self._build(take, usage_id, scene.tool_mode, changes)
@@ -121,6 +125,7 @@ class Driver(Player):
         """
 
         def play(take: Take) -> None:
+            take.scene |= {**scene.described(), "server": True}
             llm = self._build(take, "ohllm-agent", scene.tool_mode, dict(scene.changes))
             with _workspace(scene.files, None) as folder:
                 served = ServedScene(scene, folder, take.tape, take.facts)

@@ -36,3 +36,9 @@ class Scene:
     switch: bool = False
     condense: bool = False
     resume: bool = False
+
+    def described(self) -> dict[str, Any]:
+        """What of it is not as usual, as plain values."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain = {**fields, "allow_tools": sorted(self.allow_tools)}
+        return {name: value for name, value in plain.items() if value}

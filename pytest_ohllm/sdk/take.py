@@ -25,6 +25,7 @@ class Take:
     llms: list[Any] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    scene: dict[str, Any] = field(default_factory=dict)
     text: str = ""
     end: End = "finished"
     sequel: Transcript | None = None
@@ -36,6 +37,7 @@ class Take:
         events, exchanges = reduce(self.events), self.tape.exchanges
         made = Transcript(
             scenario=scenario,
+            scene=self.scene,
             tool_mode=mode,
             events=events,
             exchanges=exchanges,
