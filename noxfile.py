@@ -106,9 +106,10 @@ def sdk(session: nox.Session, sdk: str) -> None:
 
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
-    """What it costs: idle, stages A to C beside the bare import of the SDK, a diagnosis."""
+    """What it costs: idle, stages A to C beside the SDK's import, a diagnosis, redaction."""
     session.run("python", "tests/bench/bench.py", *session.posargs)
     session.run("python", "tests/bench/diagnosis.py")
+    session.run("python", "tests/bench/redactor.py")
 
 
 @nox.session(python=False)
@@ -117,6 +118,7 @@ def suite(session: nox.Session) -> None:
     session.run("python", "-m", "tests.suite", "--write", *session.posargs)
     every = {"OHLLM_WHOLE_SUITE": "1"}
     session.run("pytest", "tests/suite/test_found_settings.py", "-q", "-n2", env=every)
+    session.run("pytest", "tests/plugin/test_key_echoes.py", "-q", env=every)
 
 
 @nox.session(python=False)

@@ -35,10 +35,12 @@ app.command("presets")(profile_transfer.presets)
 @app.command("list")
 def list_profiles(as_json: Json = False) -> None:
     """List all profiles; a broken one is shown with the reason."""
-    from pytest_ohllm.profiles.listing import listing
+    from pytest_ohllm.profiles.listing import folder_problem, listing
     from pytest_ohllm.profiles.location import directory
 
     entries = listing()
+    if problem := folder_problem(directory()):
+        typer.echo(f"note: {problem}", err=True)
     if as_json:
         return print_json(
             folder=str(directory()), profiles=[dataclasses.asdict(entry) for entry in entries]

@@ -58,6 +58,17 @@ def listing(folder: Path | None = None, environ: Mapping[str, str] | None = None
     return [*found, entry(load(builtin.SIM), environ)]
 
 
+def folder_problem(folder: Path) -> str | None:
+    """Why nobody can tell which profiles ``folder`` holds, in one line; one may be missing."""
+    try:
+        os.scandir(folder).close()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{folder} cannot be listed: {error.strerror or error}"
+    return None
+
+
 def saved(name: str, folder: Path, environ: Mapping[str, str]) -> Entry:
     """The entry of a saved profile, which says what is wrong if it is broken."""
     path = str(folder / f"{name}.json")

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,9 @@ from pytest_ohllm.profiles.errors import ProfileError, enumerated, suggestion
 from pytest_ohllm.profiles.files import read_object
 
 CIPHER_VARIABLE = "OH_SECRET_KEY"
+_INSTEAD = ("SESSION_API_KEY", "OH_SESSION_API_KEYS_0")
+"""Where a server without a cipher key of its own takes one from."""
+_PREVIOUS = "OH_PREVIOUS_SECRET_KEYS"
 _ENCRYPTED = "gAAAAA"  # how a Fernet token starts, as the SDK tells one from plain text
 _CONNECTIONS_VERSION = 1
 
@@ -31,22 +37,38 @@ def decrypted(value: str, what: str, environ: Mapping[str, str]) -> str:
     """
     if not value.startswith(_ENCRYPTED):
         return value
-    key = environ.get(CIPHER_VARIABLE)
-    if not key:
+    keys = _cipher_keys(environ)
+    if not keys:
         raise Encrypted(
             f"{what} is encrypted: set {CIPHER_VARIABLE} to what it was when it was saved, or name "
             "an environment variable for the key with `ohllm profiles edit NAME --api-key-env VAR`"
         )
-    from cryptography.fernet import Fernet, InvalidToken
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-    cipher = Fernet(base64.b64encode(hashlib.sha256(key.encode()).digest()))
+    digests = (hashlib.sha256(key.encode()).digest() for key in keys.values())
+    cipher = MultiFernet([Fernet(base64.b64encode(digest)) for digest in digests])
     try:
         return cipher.decrypt(value.encode()).decode()
     except (InvalidToken, UnicodeError) as error:
         raise ProfileError(
-            f"{what} cannot be decrypted with {CIPHER_VARIABLE}: it is damaged, or was saved with "
-            "another key"
+            f"{what} cannot be decrypted with {' or '.join(keys)}: it is damaged, or was saved "
+            "with another key"
         ) from error
+
+
+def _cipher_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variable -> key, in the order in which the agent-server tries them: its own, older ones.
+
+    Like the server, this takes a blank key for none.
+    """
+    current = [name for name in (CIPHER_VARIABLE, *_INSTEAD) if environ.get(name, "").strip()][:1]
+    older = sorted(name for name in environ if re.fullmatch(rf"{_PREVIOUS}_\d+", name))
+    keys = {name: environ[name] for name in [*current, *older] if environ[name].strip()}
+    with suppress(ValueError):
+        listed = json.loads(environ.get(_PREVIOUS) or "[]")
+        found = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+        keys |= {f"{_PREVIOUS}[{number}]": one for number, one in enumerate(found)}
+    return keys
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ OLDEST_SUPPORTED = (1, 12)
 PACKAGES = ("litellm", "openai", "mcp", "fastmcp", "httpx", "pydantic", "openhands-tools", "pytest")
 """Distributions whose versions explain differences between two machines."""
 
+_FOR_GIT = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "LC_ALL")
+"""Where git and its configuration are: an owner may have to be called safe there."""
+
 
 def find() -> Path | None:
     """The folder of the ``openhands.sdk`` that would be imported, without importing it."""
@@ -101,7 +104,8 @@ def _source_version(path: Path) -> str | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Output of a read-only git command that takes no lock and obeys no hook, or ``None``."""
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    # No key of the user's: git starts what the user's configuration names.
+    environ = {name: os.environ[name] for name in _FOR_GIT if name in os.environ}
     try:
         done = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],

@@ -165,7 +165,7 @@ class _Conversation:
         try:
             if early := provider.admit(personality, codec, call):
                 return early
-            turn = codec.read(call)
+            turn = replace(codec.read(call), key=codec.key(call) or "")
             for refuse in personality.refuse:
                 if refusal := refuse(turn):
                     raise Refused(refusal)

@@ -86,6 +86,7 @@ class Turn:
 
     ``fields`` is the request as it was parsed, for the protocol's own options and for quirks that
     reject a field by name. ``reasons`` tells whether the request asks for thoughts to be shown.
+    ``key`` is the one that came with it, for quirks that repeat it.
     """
 
     model: str
@@ -98,6 +99,7 @@ class Turn:
     prompt_based: bool = False
     reasons: bool = False
     protocol: str = "chat"
+    key: str = field(default="", repr=False)
 
     def digest(self, seed: int) -> str:
         """64 hex digits that depend on the seed and on what is said, not on ids or options."""

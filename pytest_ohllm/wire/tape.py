@@ -21,6 +21,7 @@ import httpx
 
 from pytest_ohllm.model import Exchange
 from pytest_ohllm.wire import deadline as deadlines
+from pytest_ohllm.wire import frames
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """How much of one body is kept; the rest passes through unrecorded."""
@@ -150,7 +151,7 @@ class _Take:
             request=redact(_parsed(_request_body(self.request))),
             status=response.status_code if response else None,
             response_headers=_headers(response.headers, redact) if response else {},
-            response=redact(_parsed(_decoded(response, bytes(self.body)))) if response else None,
+            response=_kept(_decoded(response, bytes(self.body)), redact) if response else None,
             error=redact(self.error) if self.error else None,
             started=self.started,
             seconds=self.elapsed() if self.seconds is None else self.seconds,
@@ -278,6 +279,12 @@ def _decoded(response: httpx.Response, raw: bytes) -> bytes:
         return httpx.Response(200, headers=response.headers, content=raw).content
     except httpx.DecodingError:
         return raw
+
+
+def _kept(body: bytes, redact: Callable[[Any], Any]) -> Any:
+    """A response as it is kept: without secrets, whole ones and those that a stream spells out."""
+    content = _parsed(body)
+    return redact(frames.redacted(content, redact) if isinstance(content, str) else content)
 
 
 def _parsed(body: bytes) -> Any:

@@ -16,6 +16,7 @@ from pytest_ohllm.simulator.personalities import (
     accounts,
     arguments,
     calls,
+    echoes,
     gateways,
     healthy,
     histories,
@@ -55,6 +56,7 @@ _BY_NAME: dict[str, Personality] = {
         providers,
         responses,
         gateways,
+        echoes,
     )
     for personality in family.PERSONALITIES
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_ohllm.simulator.personalities import wire
 from pytest_ohllm.simulator.personalities.declaration import Personality, Refuse
+from pytest_ohllm.simulator.personalities.rejections import openai_unsupported
 from pytest_ohllm.simulator.response import Call, Refusal, Response
 from pytest_ohllm.simulator.turn import Turn
 
@@ -33,6 +34,12 @@ def _without_tools(turn: Turn) -> Refusal | None:
     return Refusal(
         400, "Tools are not supported by this model on the Responses API.", type="BadRequestError"
     )
+
+
+def _without_sampling(turn: Turn) -> Refusal | None:
+    """OpenAI's Codex models: not even the default value is accepted."""
+    sampling = [name for name in ("temperature", "top_p") if name in turn.fields]
+    return openai_unsupported(sampling[0]) if sampling else None
 
 
 def _unsealed(turn: Turn, response: Response) -> Response:
@@ -122,6 +129,15 @@ PERSONALITIES = (
         # only.
         settings={"capability_overrides": {"supports_responses_api": True}},
         remedy={"api_mode": "chat"},
+    ),
+    Personality(
+        "responses-without-sampling",
+        "Responses: rejects temperature and top_p whatever they are, as OpenAI's Codex models do",
+        healthy=True,
+        verdict="WORKS",
+        spoken="responses",
+        settings=_REASONS,
+        refuse=(_without_sampling,),
     ),
     Personality(
         "reasoning-unsealed",

@@ -50,8 +50,8 @@ class Codec(Protocol):
 
 
 def pieces(text: str) -> list[str]:
-    """``text`` cut into the small parts in which a model would stream it."""
-    return re.findall(r"\s*\S+|\s+$", text)
+    """``text`` cut into the small parts in which a model would stream it: words, long ones cut."""
+    return re.findall(r"\s*\S{1,16}|\s+$", text)
 
 
 def bearer(call: Call) -> str | None:

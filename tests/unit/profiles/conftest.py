@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,18 @@ def _no_home_left() -> Iterator[None]:
     """The SDK runs in a throw-away home, which belongs to the process and goes with it."""
     yield
     environment.remove_home()
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Root reads everything; as somebody else, permissions count."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 @pytest.fixture

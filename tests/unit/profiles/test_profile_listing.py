@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from pytest_ohllm.profiles import references
-from pytest_ohllm.profiles.listing import Secret, listing
+from pytest_ohllm.profiles.listing import Secret, folder_problem, listing
+from tests.unit.profiles.conftest import unprivileged
 
 
 def test_without_a_folder_there_is_the_simulator_and_no_folder_is_made(folder: Path) -> None:
@@ -84,6 +86,28 @@ def test_broken_files_are_listed_with_the_reason_and_hide_nothing(
         expected, True
     )
     assert entries[-1].name == "sim" and entries[-1].problem is None
+
+
+def test_a_file_and_a_folder_that_may_not_be_read_are_told() -> None:
+    # pytest's own folder is closed to all but its owner, whom this test stops being.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for profile in ("closed", "good"):
+            text = '{"model": "openai/x", "base_url": "http://localhost:1/v1"}'
+            (folder / f"{profile}.json").write_text(text)
+        folder.chmod(0o755)
+        (folder / "closed.json").chmod(0)
+        with unprivileged():
+            found = {entry.name: entry.problem for entry in listing(folder, {})}
+        assert found["good"] is None
+        assert "cannot be read: Permission denied" in str(found["closed"])
+        folder.chmod(0)
+        with unprivileged():
+            assert [entry.name for entry in listing(folder, {})] == ["sim"]
+            assert folder_problem(folder) == f"{folder} cannot be listed: Permission denied"
+        folder.chmod(0o700)
+        assert folder_problem(folder) is folder_problem(folder / "none") is None
+        assert "Not a directory" in str(folder_problem(folder / "good.json"))
 
 
 def test_broken_references_are_shown_at_every_profile(write_profile: Callable[..., Path]) -> None:

@@ -79,6 +79,32 @@ def test_without_the_right_cipher_key_the_reason_is_told(
     assert listed.key == "encrypted" and reason.split(":")[0] in str(listed.problem)
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"OH_SECRET_KEY": " ", "OH_SESSION_API_KEYS_0": CIPHER["OH_SECRET_KEY"]},
+        {"SESSION_API_KEY": CIPHER["OH_SECRET_KEY"], "OH_SESSION_API_KEYS_0": "another"},
+        {"OH_SECRET_KEY": "new", "OH_PREVIOUS_SECRET_KEYS_0": CIPHER["OH_SECRET_KEY"]},
+        {"OH_PREVIOUS_SECRET_KEYS": json.dumps(["older", CIPHER["OH_SECRET_KEY"]])},
+    ],
+)
+def test_the_key_of_the_cipher_is_looked_for_where_the_agent_server_does(
+    environ: dict[str, str], sdk: Any, sdk_store: Any, folder: Path
+) -> None:
+    llm = sdk.LLM(model="openai/x", api_key=SecretStr(KEY))
+    sdk_store.save("p", llm, include_secrets=True, cipher=cipher())
+    assert value("p", folder, environ) == KEY
+
+
+def test_a_list_of_older_keys_that_is_none_is_ignored(
+    sdk: Any, sdk_store: Any, folder: Path
+) -> None:
+    llm = sdk.LLM(model="openai/x", api_key=SecretStr(KEY))
+    sdk_store.save("p", llm, include_secrets=True, cipher=cipher())
+    for nonsense in ("{", "5", "[5]"):
+        assert value("p", folder, CIPHER | {"OH_PREVIOUS_SECRET_KEYS": nonsense}) == KEY
+
+
 def test_editing_keeps_a_key_that_the_sdk_saved(sdk: Any, sdk_store: Any, folder: Path) -> None:
     llm = sdk.LLM(model="openai/x", api_key=SecretStr(KEY))
     sdk_store.save("secret", llm, include_secrets=True, cipher=cipher())

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import SecretStr
 from pytest_ohllm.profiles import references
 from pytest_ohllm.profiles.errors import ProfileError
 from pytest_ohllm.profiles.store import load, names
+from tests.unit.profiles.conftest import unprivileged
 
 
 def test_a_profile_that_the_sdk_saved_is_read_with_all_its_fields(
@@ -126,22 +126,10 @@ def test_a_directory_and_a_pipe_in_place_of_the_file_are_errors_and_do_not_hang(
         load("pipe", folder=folder)
 
 
-@contextmanager
-def _unprivileged() -> Iterator[None]:
-    """Root reads everything; as somebody else, permissions count."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
-
-
 def test_a_file_without_permission_is_an_error(write_profile: Callable[..., Path]) -> None:
     path = write_profile("p", model="openai/x")
     path.chmod(0)
-    with _unprivileged(), pytest.raises(ProfileError, match="cannot be read: Permission denied"):
+    with unprivileged(), pytest.raises(ProfileError, match="cannot be read: Permission denied"):
         load("p", folder=path.parent)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,6 +165,24 @@ class TestACheckout:
         monkeypatch.syspath_prepend(checkout.package)
 
         assert identify().git_sha == sha
+
+    def test_is_found_without_a_key_of_the_users(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        checkout = make("openhands-sdk", version="1.99.0")
+        sha = checkout.commit()
+        real, seen = shutil.which("git"), tmp_path / "seen"
+        program = tmp_path / "bin" / "git"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\nenv >> '{seen}'\nexec '{real}' \"$@\"\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("AN_INNOCENT_NAME", "fake-secret-0123456789")
+        monkeypatch.syspath_prepend(checkout.package)
+
+        assert identify().git_sha == sha
+        assert "HOME=" in seen.read_text()
+        assert "fake-secret" not in seen.read_text()
 
     def test_runs_none_of_its_programs(
         self, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -121,6 +122,28 @@ def test_a_command_that_was_not_asked_for_never_runs() -> None:
         transcript = through_server(simulator)
     assert transcript.rejections
     assert not transcript.observations("terminal")
+
+
+@needs_server
+def test_the_models_terminal_on_the_server_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the user's, nor the server's own: with those, what it keeps could be decrypted."""
+    monkeypatch.setenv("AN_INNOCENT_NAME", "fake-secret-of-the-user")
+    ask = "Use the terminal tool to run exactly this command, once: `env`"
+    started: list[dict[str, str]] = []
+    real = ServerProcess._environment
+    monkeypatch.setattr(
+        ServerProcess, "_environment", lambda self: started.append(real(self)) or started[-1]
+    )
+    with Simulator() as simulator:
+        transcript = through_server(simulator, Scene((ask, ask), ("env",)))
+    assert started[0]["OH_SECRET_KEY"], "the server itself has them"
+    for observation in transcript.observations("terminal"):
+        names = set(re.findall(r"^(\w+)=", observation.text, re.MULTILINE))
+        assert "OH_PERSISTENCE_DIR" in names, "it was really looked"
+        assert not {"AN_INNOCENT_NAME", "OH_SECRET_KEY", "OH_SESSION_API_KEYS_0"} & names
+        for secret in (started[0]["OH_SECRET_KEY"], started[0]["OH_SESSION_API_KEYS_0"]):
+            assert secret not in observation.text
+    assert len(transcript.observations("terminal")) == 2
 
 
 @needs_server
