@@ -69,7 +69,8 @@ class Git:
         settings: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command with ``settings`` as its configuration, and wait for it."""
-        options = [f"-c{name}={value}" for name, value in {**_HARMLESS, **(settings or {})}.items()]
+        given_settings = {**_HARMLESS, **(settings or {})}
+        options = [word for item in given_settings.items() for word in ("-c", "=".join(item))]
         places = {"GIT_DIR": str(self.git_dir)}
         if self.work_tree is not None:
             places["GIT_WORK_TREE"] = str(self.work_tree)

@@ -43,7 +43,9 @@ def _root(failure: Failure) -> tuple[object, ...]:
     named = failure.profile.model if remedy is None or remedy.note else ""
     if not diagnosis.fields:
         return diagnosis.kind, diagnosis.rule, diagnosis.summary, failure.profile.model
-    return diagnosis.kind, diagnosis.rule, diagnosis.fields, named
+    # What the endpoint said, after the colon, differs from one to the next.
+    finding = diagnosis.summary.partition(": ")[0]
+    return diagnosis.kind, diagnosis.rule, diagnosis.fields, finding, named
 
 
 def _judged(cause: Cause, force: bool) -> tuple[bool, str]:

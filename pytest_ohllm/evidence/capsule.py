@@ -178,9 +178,11 @@ def _answers(evidence: Evidence) -> dict[str, Any] | None:
     if working is None and not parsed:
         return None
     found = conditions(failing, working) if working is not None else []
-    if working is not None and not found:
-        return None
     calls = [one for one in transcript.exchanges if one.method == "POST"]
+    # What a recorded answer has put into the history will be there whatever the SDK asks for.
+    recorded = len(calls) > 1 and any(one["kind"] == "item" for one in found)
+    if recorded or (working is not None and not found):
+        return None
     return {
         "before": [_recorded(one) for one in calls[:-1]],
         "red": _recorded(failing),
