@@ -9,13 +9,19 @@ from pathlib import Path
 
 from pytest_ohllm.autofix.errors import AutofixError
 
-_INHERITED = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "LC_ALL")
+_INHERITED = (
+    *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "LC_ALL"),
+    # The way to a remote: who holds the key, proxies, and whose certificates are trusted.
+    *("SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"),
+    *("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"),
+)
 _HARMLESS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "commit.gpgsign": "false",
     "protocol.ext.allow": "never",
     "gc.auto": "0",
+    "worktree.useRelativePaths": "false",
 }
 """A hook, a file system monitor, or a transport that is a command would run as the user."""
 
@@ -33,7 +39,7 @@ class Git:
     """One repository: ``git_dir`` with, where files matter, its ``work_tree``.
 
     Both are given to git explicitly, so that a ``.git`` in the work tree is not even read. Only a
-    few variables of the environment are inherited, and no ``GIT_*``.
+    few variables of the environment are inherited, and no ``GIT_*`` that says what to work on.
     """
 
     def __init__(self, git_dir: Path, work_tree: Path | None = None) -> None:
@@ -56,6 +62,13 @@ class Git:
             raise GitError(arguments[0], done.returncode, done.stderr)
         return done.stdout
 
+    def content(self, *arguments: str) -> bytes:
+        """What the command printed, byte for byte. Raises GitError if it fails."""
+        done = self._process(*arguments)
+        if done.returncode:
+            raise GitError(arguments[0], done.returncode, done.stderr.decode(errors="replace"))
+        return done.stdout
+
     def succeeds(self, *arguments: str) -> bool:
         """Whether the command ends with 0."""
         return self.process(*arguments).returncode == 0
@@ -69,6 +82,20 @@ class Git:
         settings: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command with ``settings`` as its configuration, and wait for it."""
+        done = self._process(
+            *arguments, given=given, timeout=timeout, environment=environment, settings=settings
+        )
+        said, complained = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(done.args, done.returncode, said, complained)
+
+    def _process(
+        self,
+        *arguments: str,
+        given: str | None = None,
+        timeout: float = 120,
+        environment: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
         given_settings = {**_HARMLESS, **(settings or {})}
         options = [word for item in given_settings.items() for word in ("-c", "=".join(item))]
         places = {"GIT_DIR": str(self.git_dir)}
@@ -79,11 +106,9 @@ class Git:
         try:
             return subprocess.run(
                 ["git", *options, *arguments],
-                input=given,
+                input=None if given is None else given.encode(errors="replace"),
                 stdin=subprocess.DEVNULL if given is None else None,
                 capture_output=True,
-                text=True,
-                errors="replace",
                 timeout=timeout,
                 cwd=self.work_tree or self.git_dir,
                 env={**inherited, **quiet, **places, **(environment or {})},
@@ -91,5 +116,7 @@ class Git:
             )
         except subprocess.TimeoutExpired:
             raise GitError(arguments[0], -1, f"no end after {timeout:.0f} s") from None
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if error.filename != "git":
+                raise AutofixError(f"{error.filename} is gone", "run it again") from None
             raise AutofixError("git is not installed", "install git and run it again") from None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pytest_ohllm.autofix import proofs
 from pytest_ohllm.autofix.errors import AutofixError
@@ -17,7 +18,7 @@ from pytest_ohllm.autofix.job import Cause
 from pytest_ohllm.autofix.proofs import Proof
 from pytest_ohllm.autofix.relay import Relay
 from pytest_ohllm.autofix.upstream import PLACEHOLDER
-from pytest_ohllm.evidence.files import make_folder
+from pytest_ohllm.evidence.files import make_folder, replace_file
 from pytest_ohllm.evidence.redaction import Redactor
 from pytest_ohllm.profiles import builtin
 from pytest_ohllm.profiles.connection import Connection
@@ -81,9 +82,18 @@ class Live:
         port = _free_port()
         address = f"http://127.0.0.1:{port}{relay.upstream.path}"
         settings = {**relay.upstream.settings, "base_url": address}
-        add(name, settings, {"api_key": _KEY}, overwrite=True, folder=self.folder / "profiles")
+        _save(self.folder / "profiles", name, settings)
         forwarder = (sys.executable, "-m", "pytest_ohllm.autofix.forwarder")
         return (*forwarder, "--port", str(port), str(path), "--")
+
+
+def _save(folder: Path, name: str, settings: Mapping[str, Any]) -> None:
+    """Save a profile as older and newer SDKs can read it: with nothing but what was set."""
+    add(name, settings, {"api_key": _KEY}, overwrite=True, folder=folder)
+    file = folder / f"{name}.json"
+    saved = json.loads(file.read_bytes())
+    kept = {key: saved[key] for key in saved if key in {*settings, "schema_version"}}
+    replace_file(file, json.dumps(kept).encode())
 
 
 def _free_port() -> int:

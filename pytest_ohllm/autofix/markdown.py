@@ -21,6 +21,7 @@ _SPECIAL = re.compile(
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&dollar;"}  # $…$ would be mathematics
 _BULLET = re.compile(r"(?P<indent> {0,8})(?P<bullet>[-*+]|\d{1,3}[.)]) +(?P<rest>\S.*)")
 _RULE = re.compile(r"[-=+][-=+\s]*$|[-=+]\s")
+_NUMBER = re.compile(r"^\d{1,9}(?=[.)](?:\s|$))")
 _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w+-]{0,20})[^`]*$")
 _INLINE = re.compile(r"(?<!`)(`{1,2})(?!`)(?P<code>[^`\n]{1,300})(?<!`)\1(?!`)")
 _LANGUAGES = {"", "bash", "console", "diff", "json", "python", "sh", "text", "toml", "yaml"}
@@ -102,7 +103,7 @@ def _prose_line(text: str) -> str:
 
 def _paragraph(text: str) -> str:
     escape = "\\" if _RULE.match(text) else ""  # a rule, or the line above made a heading
-    return escape + _inline(text)
+    return escape + _NUMBER.sub(r"\g<0>\\", _inline(text))
 
 
 def _inline(text: str) -> str:

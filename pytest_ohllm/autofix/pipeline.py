@@ -145,6 +145,9 @@ class Pipeline:
     def _is_red(self, validation: Validation) -> bool:
         """Whether the failure is there before anything is changed; it must be seen."""
         before = validation.red().values()
+        for one in before:
+            if one.word not in ("red", "green"):
+                self.say(f"  {self.redactor.text(one.output[-300:])}")
         if all(one.green for one in before):
             return False
         if any(one.word == "red" for one in before):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
 from pytest_ohllm.autofix.errors import Refused
 from pytest_ohllm.autofix.git import Git
 from pytest_ohllm.autofix.weakening import weakness
-from pytest_ohllm.evidence.redaction import Redactor
+from pytest_ohllm.evidence.redaction import SUSPICIONS, Redactor
 
 MOST_FILES = 40
 MOST_LINES = 2000
@@ -37,9 +38,9 @@ class Patch:
     tree: str
 
     @property
-    def text(self) -> str:
+    def content(self) -> bytes:
         """As ``git apply`` takes it."""
-        return self.git.run("diff", "--binary", "--no-renames", self.base, self.tree)
+        return self._differences("-p", "--binary", "--full-index")
 
     @property
     def files(self) -> list[str]:
@@ -48,63 +49,57 @@ class Patch:
 
     def _raw(self) -> list[tuple[str, str, str, str]]:
         """(old mode, new mode, status, path) of each file."""
-        raw = self.git.run("diff", "--raw", "-z", "--no-renames", self.base, self.tree)
-        parts = raw.split("\0")
+        parts = self._differences("--raw", "-z").split(b"\0")
         found = []
         for about, path in zip(parts[::2], parts[1::2], strict=False):
-            old, new, _, _, status = about.lstrip(":").split(" ")
-            found.append((old, new, status, path))
+            old, new, _, _, status = about.decode().lstrip(":").split(" ")
+            found.append((old, new, status, os.fsdecode(path)))
         return found
 
-    def old(self, path: str) -> str | None:
-        """The content of ``path`` before, if it was there."""
-        return self._content(self.base, path)
+    def _differences(self, *how: str) -> bytes:
+        # `git diff` would obey what the user's configuration says of colours, prefixes and tools.
+        plain = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+        return self.git.content("diff-tree", "-r", *plain, *how, self.base, self.tree)
 
-    def new(self, path: str) -> str | None:
-        """The content of ``path`` after."""
-        return self._content(self.tree, path)
-
-    def _content(self, where: str, path: str) -> str | None:
-        done = self.git.process("cat-file", "blob", f"{where}:{path}")
-        return done.stdout if done.returncode == 0 else None
+    def _blob(self, where: str, path: str) -> str:
+        return self.git.content("cat-file", "blob", f"{where}:{path}").decode(
+            errors="surrogateescape"
+        )
 
     def check(self, redactor: Redactor) -> None:
         """Raises PatchRefused for the first rule that it breaks, and if it changes nothing."""
         raw = self._raw()
         if not raw:
             raise PatchRefused("the patch is empty: the agent changed no file")
-        for old, new, status, path in raw:
+        for old, new, _, path in raw:
             _judge_place(path, old, new)
-            if path.startswith("tests/") and status != "A":
-                _judge_test(path, self.old(path) or "", self.new(path))
-        if not any(path.startswith("openhands-") for path in self.files):
-            raise PatchRefused("the patch changes no code of the SDK")
         self._judge_size(raw)
-        for path in self.files:
-            self._judge_secrets(path, redactor)
+        for _, _, status, path in raw:
+            old = "" if status == "A" else self._blob(self.base, path)
+            new = "" if status == "D" else self._blob(self.tree, path)
+            if path.startswith("tests/") and status != "A":
+                _judge_test(path, old, new, deleted=status == "D")
+            _judge_secrets(path, old, new, redactor)
+        if not any(path.startswith("openhands-") for _, _, _, path in raw):
+            raise PatchRefused("the patch changes no code of the SDK")
 
     def _judge_size(self, raw: list[tuple[str, str, str, str]]) -> None:
-        counted = self.git.run("diff", "--numstat", "--no-renames", self.base, self.tree)
-        rows = [line.split("\t", 2) for line in counted.splitlines()]
+        counted = self._differences("--numstat", "-z").decode().rstrip("\0")
+        rows = [line.split("\t", 2) for line in counted.split("\0")]
         if binary := [path for added, _, path in rows if added == "-"]:
             raise PatchRefused(f"the patch changes a binary file: {binary[0]}")
         lines = sum(int(added) + int(removed) for added, removed, _ in rows)
-        size = len(self.text.encode())
+        size = len(self.content)
         if len(raw) > MOST_FILES or lines > MOST_LINES or size > MOST_BYTES:
             raise PatchRefused(
                 f"the patch is too large: {len(raw)} files, {lines} lines, {size} bytes; at most "
                 f"{MOST_FILES}, {MOST_LINES} and {MOST_BYTES} are meant for one gap"
             )
 
-    def _judge_secrets(self, path: str, redactor: Redactor) -> None:
-        # What was there before is not the patch's.
-        before = set(redactor.contains(self.old(path) or ""))
-        found = [*redactor.contains(path), *redactor.contains(self.new(path) or "")]
-        if new := [name for name in found if name not in before]:
-            raise PatchRefused(f"the patch holds what looks like a secret ({new[0]}) in {path}")
-
 
 def _judge_place(path: str, old: str, new: str) -> None:
+    if not path.isprintable():
+        raise PatchRefused(f"the patch changes a file whose name is no plain text: {path!r}")
     if new not in _REGULAR or old not in _REGULAR:
         kind = "a symbolic link" if "120000" in (old, new) else "no ordinary file"
         raise PatchRefused(f"the patch makes or changes {kind}: {path}")
@@ -116,9 +111,23 @@ def _judge_place(path: str, old: str, new: str) -> None:
         )
 
 
-def _judge_test(path: str, old: str, new: str | None) -> None:
+def _judge_secrets(path: str, old: str, new: str, redactor: Redactor) -> None:
+    """What was there before is not the patch's."""
+    found = _secrets(new, redactor) - _secrets(old, redactor) | _secrets(path, redactor)
+    if found:
+        name = min(label for label, _ in found)
+        shown = redactor.text(path)
+        raise PatchRefused(f"the patch holds what looks like a secret ({name}) in {shown}")
+
+
+def _secrets(text: str, redactor: Redactor) -> set[tuple[str, str]]:
+    spans = redactor.spans(text)
+    return {(label, text[start:end]) for start, end, label in spans if label not in SUSPICIONS}
+
+
+def _judge_test(path: str, old: str, new: str, *, deleted: bool) -> None:
     """A test that is there may become stricter, never weaker."""
-    if new is None:
+    if deleted:
         raise PatchRefused(f"the patch deletes {path}: it may not weaken tests")
     if not path.endswith(".py"):
         raise PatchRefused(f"the patch changes the data of tests: {path}")

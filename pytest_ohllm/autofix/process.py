@@ -68,9 +68,11 @@ def run(
             pass_fds=() if report is None else (report.given,),
         )
     tail = _Tail()
+    _running.add(process)
     try:
         in_time = _follow(process, started + timeout, tail, _Lines(on_line))
     finally:
+        _running.discard(process)
         _end(process, environment.get(MARK))
         if report is not None:
             report.wait_for_the_end()
@@ -78,6 +80,15 @@ def run(
             if stream is not None:
                 stream.close()
     return Finished(process.returncode, tail.text, not in_time, time.monotonic() - started)
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def end_all() -> None:
+    """Kill what other threads wait for: a Ctrl-C reaches the main thread alone."""
+    for process in list(_running):
+        _kill_group(process)
 
 
 @contextmanager
@@ -124,14 +135,18 @@ def _follow(process: subprocess.Popen[bytes], until: float, tail: _Tail, lines: 
 
 def _end(process: subprocess.Popen[bytes], mark: str | None) -> None:
     """Kill the process with its group, and whatever carries its mark."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _kill_group(process)
     while mark and (left := list(_marked(mark))):
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
     process.wait()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class Report:

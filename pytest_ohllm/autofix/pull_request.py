@@ -80,11 +80,12 @@ def body(story: Story, redactor: Redactor | None = None) -> str:
     """
     told = [getattr(story, field.name) for field in fields(story) if field.name != "table"]
     told += [text for row in story.table for text in (row.step, row.before, row.after)]
-    _refuse_secrets("\n".join(_texts(told)), redactor)
+    # Before anything is escaped, which would hide it.
+    if left := (redactor or Redactor()).contains("\n".join(_texts(told))):
+        raise Refused(f"the text of the pull request holds a secret: {', '.join(left)}")
     share = 1.0
     while len((text := _body(story, share)).encode()) > LONGEST_BODY and share > _SMALLEST:
         share /= 2
-    _refuse_secrets(text, redactor)
     return text
 
 
@@ -107,11 +108,6 @@ def renewed(old: str, new: str) -> str:
     lines = old.replace("\r\n", "\n")  # as browsers send them
     text = _PART.sub(lambda found: parts.get(found["name"], found[0]), lines)
     return old if text == lines else text
-
-
-def _refuse_secrets(text: str, redactor: Redactor | None) -> None:
-    if left := (redactor or Redactor()).contains(text):
-        raise Refused(f"the text of the pull request holds a secret: {', '.join(left)}")
 
 
 def _texts(values: list[object]) -> Iterator[str]:

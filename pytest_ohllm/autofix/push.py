@@ -41,9 +41,12 @@ class Remote:
         self.url = f"https://{host}/{name}.git"
 
     def is_there(self) -> bool:
-        """Whether git can read it: a new fork cannot be read at once."""
+        """Whether git can read it and it has a commit: a new fork has none at first."""
         with tempfile.TemporaryDirectory() as folder:
-            return self._git(_scratch(folder), "ls-remote", self.url, "HEAD").returncode == 0
+            done = self._git(_scratch(folder), "ls-remote", self.url, "HEAD")
+        if done.returncode and "not found" not in done.stderr:
+            raise self._problem(done)
+        return done.returncode == 0 and bool(done.stdout.strip())
 
     def check_access(self) -> None:
         """Ask the server, as a push does, and push nothing. Raises as `push` does."""
@@ -98,7 +101,7 @@ class Remote:
         return git.process(
             *arguments,
             timeout=_TIMEOUT,
-            environment={**environment(self.host), "GIT_ASKPASS": ""},
+            environment={**environment(self.host)},
             settings=self._settings(),
         )
 
@@ -147,7 +150,10 @@ class Remote:
                 f"the token may not push to {where}: {shown(_reason(said))}",
                 "give it write access to the contents of this repository",
             )
-        return AutofixError(f"git cannot push to {where}: {shown(_reason(said))}", "run it again")
+        advice = "check the network, then run it again"
+        if "certificate" in said or "SSL" in said:
+            advice = "set GIT_SSL_CAINFO to a file with the certificate of the host's authority"
+        return AutofixError(f"git cannot push to {where}: {shown(_reason(said))}", advice)
 
 
 def _reason(said: str) -> str:

@@ -15,7 +15,7 @@ from pytest_ohllm.autofix.state import Folder, State
 from pytest_ohllm.autofix.validation import Validated, Validation
 from pytest_ohllm.autofix.workshop import Workshop
 from pytest_ohllm.evidence.capsule import Capsule
-from pytest_ohllm.evidence.files import encode, replace_file
+from pytest_ohllm.evidence.files import replace_file
 from pytest_ohllm.evidence.redaction import Redactor
 from pytest_ohllm.profiles.connection import Connection
 
@@ -108,9 +108,11 @@ class Repair:
     def _patch(self, base: str) -> Patch:
         """The agent's change, kept as a file and judged by the rules."""
         patch = self.workshop.change(base)
-        text = self.redactor.text(patch.text)
-        replace_file(self.folder.path / PATCH, encode(text))
+        content = patch.content
+        replace_file(self.folder.path / PATCH, self.redactor.value(content))
         patch.check(self.redactor)
+        # What looks like a key in there now was in the SDK before; redacted, it would not apply.
+        replace_file(self.folder.path / PATCH, content)
         self.say(f"the change touches {', '.join(patch.files)}")
         return patch
 

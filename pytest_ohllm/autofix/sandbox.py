@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -104,10 +104,6 @@ class Sandbox:
             on_line=on_line,
             report=report,
         )
-
-    def writable(self) -> Sandbox:
-        """The same place with a worktree that can be written."""
-        return replace(self, read_only_worktree=False)
 
     def _own_folders(self) -> dict[str, str]:
         folders = {"HOME": self.scratch / "home", "TMPDIR": self.scratch / "tmp"}

@@ -5,11 +5,12 @@ Everything here runs code that an agent wrote, so it runs in the sandbox, on fre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pytest_ohllm.autofix import proofs, sdk_tests
+from pytest_ohllm.autofix import process, proofs, sdk_tests
 from pytest_ohllm.autofix.job import Row
 from pytest_ohllm.autofix.proofs import Proof, State
 from pytest_ohllm.autofix.sandbox import Sandbox
@@ -20,6 +21,20 @@ SIDE_BY_SIDE = 2
 
 _SHOWN = 3000
 """Characters of a command's output that the agent gets to see."""
+
+
+@contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads for commands, which an exception such as KeyboardInterrupt ends with their commands:
+    it reaches the main thread alone."""
+    pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+    try:
+        yield pool
+    except BaseException:
+        process.end_all()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,7 @@ class Validation:
 
     def red(self) -> Mapping[str, State]:
         """Run all proofs on the base; what came of each, by its step."""
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        with _pool() as pool:
             running = [(proof, self._start(pool, proof, self.base)) for proof in self.proofs]
             for proof, result in running:
                 self.before[proof.step] = result.result()
@@ -62,8 +77,7 @@ class Validation:
         """Judge the change in the worktree of ``changed``, which touches ``files``."""
         telling = [one for one in self.proofs if self.before[one.step].word == "red"]
         chosen = sdk_tests.choose(changed.worktree, files)
-        pool = ThreadPoolExecutor(SIDE_BY_SIDE)
-        try:
+        with _pool() as pool:
             after = [(proof, self._start(pool, proof, changed)) for proof in telling]
             healthy = self._start(pool, proofs.healthy(), changed)
             tested = pool.submit(sdk_tests.run, changed, chosen, "tests")
@@ -73,8 +87,6 @@ class Validation:
             rows.append(self._kept(healthy.result()))
             rows.append(self._tested(chosen, known.result(), tested.result()))
             rows += [self._taken_back(proof, result.result()) for proof, result in again]
-        finally:
-            pool.shutdown(cancel_futures=True)
         return Validated(
             tuple(row for row, _ in rows), "\n\n".join(text for _, text in rows if text)
         )

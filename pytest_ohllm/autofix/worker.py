@@ -107,14 +107,14 @@ class _Work:
             os.environ.pop(name, None)
         os.environ.update(self._job["elsewhere"])
         agent = Agent(
-            llm=LLM(**self._fields, usage_id="ohllm-autofix"),
+            llm=LLM(**{**self._fields, "usage_id": "ohllm-autofix"}),
             # Of the two kinds of terminal, the one that needs no tmux.
             tools=[
                 Tool(name=TerminalTool.name, params={"terminal_type": "subprocess"}),
                 Tool(name=FileEditorTool.name),
             ],
             condenser=LLMSummarizingCondenser(
-                llm=LLM(**self._fields, usage_id="ohllm-autofix-condenser")
+                llm=LLM(**{**self._fields, "usage_id": "ohllm-autofix-condenser"})
             ),
         )
         stream = bool(self._fields.get("stream"))

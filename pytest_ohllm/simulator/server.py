@@ -11,6 +11,7 @@ from pytest_ohllm.simulator.application import application
 from pytest_ohllm.simulator.journal import Journal
 from pytest_ohllm.simulator.latency import Latency
 from pytest_ohllm.simulator.listener import CannotListen, Listener
+from pytest_ohllm.simulator.personalities.declaration import Personality
 from pytest_ohllm.simulator.provider import Provider
 
 __all__ = ["CannotListen", "Latency", "Simulator"]
@@ -19,7 +20,8 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
 class Simulator:
-    """A provider with one personality, such as ``parrot`` or ``no-native-tools+chatty``.
+    """A provider with one personality, such as ``parrot`` or ``no-native-tools+chatty``, or one
+    that was declared elsewhere.
 
     Replies depend on the request and ``seed`` alone, and on the number of the conversation where a
     quirk has an occasion (``error-500@2``). ``latency`` is the model's pace. ``api_key`` is what
@@ -29,7 +31,7 @@ class Simulator:
 
     def __init__(
         self,
-        personality: str = "default",
+        personality: str | Personality = "default",
         *,
         seed: int = 0,
         host: str = "127.0.0.1",
@@ -37,7 +39,9 @@ class Simulator:
         api_key: str | None = None,
         latency: Latency | None = None,
     ) -> None:
-        self.personality = personalities.get(personality)
+        self.personality = (
+            personality if isinstance(personality, Personality) else personalities.get(personality)
+        )
         self.model = self.personality.model
         self.api_key = f"sk-sim-{secrets.token_urlsafe(24)}" if api_key is None else api_key
         if not _PRINTABLE.fullmatch(self.api_key):
