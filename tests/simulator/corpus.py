@@ -124,6 +124,7 @@ def requests(protocol: str) -> Iterator[Call]:
             for given in (HELLO, [user(HELLO), thought("rs_1"), spoken("OK"), user(HELLO)]):
                 asked = {"input": given, "reasoning": reasoning, "include": include}
                 yield post("/v1/responses", asked | {"store": False})
+            yield post("/v1/responses", {"input": HELLO, "temperature": 1.0})
         case "anthropic":
             for text in (HELLO, "word " * 6000):
                 yield post("/v1/messages", {"max_tokens": 99, "messages": [user(text)]})

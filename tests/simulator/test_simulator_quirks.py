@@ -117,6 +117,19 @@ def test_a_stream_is_cut_in_the_middle_of_a_character(connect: Connect) -> None:
     assert "\u05e9" in b"".join(writes).decode()
 
 
+@pytest.mark.parametrize("field", ["temperature", "top_p"])
+def test_a_model_without_sampling_does_not_even_take_the_default(
+    connect: Connect, field: str
+) -> None:
+    client = connect("responses-without-sampling")
+    body = {"model": client.simulator.model, "input": HELLO}
+
+    refused = client.http.post("responses", json=body | {field: 1.0})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, field)
+    assert client.http.post("responses", json=body).status_code == 200
+
+
 def _undecodable(data: bytes) -> bool:
     try:
         data.decode()
