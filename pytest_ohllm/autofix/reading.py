@@ -79,7 +79,7 @@ def _failure(folder: Path, profiles: Mapping[str, Profile]) -> Failure | None:
         check=result.id,
         stage=result.stage,
         node=result.node,
-        rerun=_rerun(folder),
+        rerun=junit.rerun_in(_rerun(folder), result.stage, result.tool_mode),
         folder=folder,
         diagnosis=result.diagnosis,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ohllm.diagnosis.finding import Finding, one_line
 from pytest_ohllm.diagnosis.symptoms import Symptoms
-from pytest_ohllm.model import Confidence, Diagnosis, Kind, Probe
+from pytest_ohllm.model import Blame, Confidence, Diagnosis, Kind, Probe
 
 if TYPE_CHECKING:
     from pytest_ohllm.diagnosis.experiments import Conclusion
@@ -26,7 +26,7 @@ def plain(finding: Finding, rule: str, symptoms: Symptoms) -> Diagnosis:
         rule=rule,
         evidence=evidence(symptoms),
         confidence=Confidence.TEXT if symptoms.status in _WORDED else Confidence.CODE,
-        autofix=autofix_of(finding.kind, proven=False),
+        autofix=autofix_of(finding.kind, finding.blame, proven=False),
     )
 
 
@@ -44,7 +44,7 @@ def concluded(conclusion: Conclusion, probes: Sequence[Probe], symptoms: Symptom
         confidence=Confidence.EXPERIMENT,
         fields=conclusion.fields,
         probes=tuple(probes),
-        autofix=autofix_of(finding.kind, proven=True),
+        autofix=autofix_of(finding.kind, finding.blame, proven=True),
     )
 
 
@@ -62,10 +62,12 @@ def evidence(symptoms: Symptoms) -> tuple[str, ...]:
     return tuple(found)
 
 
-def autofix_of(kind: Kind, *, proven: bool) -> str:
+def autofix_of(kind: Kind, blame: Blame, *, proven: bool) -> str:
     """Whether a change of the SDK may be proposed, and if not, why."""
     if kind is not Kind.SDK_GAP:
         return f"refused: {kind.value.replace('_', ' ')} is not a fault of the SDK"
+    if blame is Blame.LITELLM:
+        return "refused: it is litellm's fault, where a change helps everybody"
     return "offered" if proven else "refused: no experiment has shown that the SDK is to blame"
 
 

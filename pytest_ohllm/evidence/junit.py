@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Never
 from xml.etree import ElementTree
 
-from pytest_ohllm.model import SCHEMA_VERSION, CheckResult, Revision, Stage
+from pytest_ohllm.model import SCHEMA_VERSION, CheckResult, Revision, Stage, ToolMode
 
 PREFIX = "ohllm."
 
@@ -39,6 +39,7 @@ TOOL_MODE = "ohllm.tool_mode"
 REMEDY = "ohllm.remedy"
 CONFIDENCE = "ohllm.confidence"
 AUTOFIX = "ohllm.autofix"
+KNOWN = "ohllm.known"
 
 LONGEST_VALUE = 2000
 """Characters of a property; the whole text is in the run folder."""
@@ -91,8 +92,11 @@ def properties(
     folder: str,
     rerun: str | None = None,
     blocked_by: Stage | None = None,
+    known: str = "",
 ) -> Properties:
     """What describes one test: ``folder`` relative to the run folder, ``rerun`` a command.
+
+    ``known`` is why a failure does not count.
 
     Values are exact ``str``, because execnet refuses subclasses such as ``StrEnum``; what is
     unknown is left out.
@@ -115,7 +119,16 @@ def properties(
         (REMEDY, json.dumps(remedy.settings) if remedy else None),
         (CONFIDENCE, diagnosis and diagnosis.confidence),
         (AUTOFIX, diagnosis and diagnosis.autofix),
+        (KNOWN, known),
     )
+
+
+def rerun_in(command: str, stage: Stage, mode: ToolMode | None) -> str:
+    """The command that runs a check again: alone, stage D cannot learn how tools are called."""
+    program, _, rest = command.partition(" ")
+    if stage is not Stage.D or mode is not ToolMode.PROMPT or "--llm-tools=" in rest:
+        return command
+    return f"{program} --llm-tools={mode.value} {rest}"
 
 
 def read_junit(path: Path) -> JUnitReport:

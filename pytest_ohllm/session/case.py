@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from pytest_ohllm.evidence.check_folder import CheckFolder
+from pytest_ohllm.evidence.junit import rerun_in
 from pytest_ohllm.model import Stage, ToolMode
 
 CASE: pytest.StashKey[Case] = pytest.StashKey()
@@ -30,11 +31,8 @@ class Case:
     """A command that runs this check alone."""
 
     def rerun_in(self, mode: ToolMode | None) -> str:
-        """That command after tools were called in ``mode``: alone, stage D cannot learn it."""
-        program, _, rest = self.rerun.partition(" ")
-        if self.stage is not Stage.D or mode is not ToolMode.PROMPT or "--llm-tools=" in rest:
-            return self.rerun
-        return f"{program} --llm-tools={mode.value} {rest}"
+        """That command after tools were called in ``mode``."""
+        return rerun_in(self.rerun, self.stage, mode)
 
 
 def rerun_command(item: pytest.Item, options: Sequence[str]) -> str:

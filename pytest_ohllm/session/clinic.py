@@ -87,7 +87,8 @@ class Clinic:
             summary=error.summary,
             next_step=error.next_step,
             rule="shortfall",
-            autofix=autofix_of(error.kind, proven=False),
+            # A check that blames the SDK has seen on the wire, or in its files, what it did.
+            autofix=autofix_of(error.kind, error.blame, proven=error.blame is Blame.SDK),
         )
 
     def _examined(self, attempt: Attempt, symptoms: Symptoms) -> Diagnosis:
