@@ -1,8 +1,8 @@
 """GitHub as the user's own ``gh`` sees it: the token stays with ``gh``, and this process has none.
 
 Everything goes through ``gh api``, whose answers are JSON with a status. ``gh pr create`` and
-``gh pr edit`` print prose, and the latter of the gh that Debian and Ubuntu have fails on github.com:
-it asks for the classic projects, which are gone.
+``gh pr edit`` print prose, and the latter fails on github.com with the gh of Debian and Ubuntu: it
+asks for the classic projects, which are gone.
 """
 
 from __future__ import annotations

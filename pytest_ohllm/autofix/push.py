@@ -101,7 +101,7 @@ class Remote:
         return git.process(
             *arguments,
             timeout=_TIMEOUT,
-            environment={**environment(self.host)},
+            environment={**environment(self.host), "GIT_ASKPASS": ""},
             settings=self._settings(),
         )
 
