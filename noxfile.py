@@ -109,6 +109,8 @@ def bench(session: nox.Session) -> None:
     """What it costs: idle, stages A to C beside the SDK's import, a diagnosis, redaction."""
     session.run("python", "tests/bench/bench.py", *session.posargs)
     session.run("python", "tests/bench/diagnosis.py")
+    session.run("python", "tests/bench/page.py")
+    session.run("python", "tests/bench/runs.py")
     session.run("python", "tests/bench/redactor.py")
 
 
@@ -116,9 +118,15 @@ def bench(session: nox.Session) -> None:
 def suite(session: nox.Session) -> None:
     """The whole pack against every personality and other seeds; writes docs/self-proof.md."""
     session.run("python", "-m", "tests.suite", "--write", *session.posargs)
+
+
+@nox.session(python=False)
+def whole(session: nox.Session) -> None:
+    """The tests of which the others play a part only: about half an hour."""
+    parts = ("suite/test_found_settings.py", "plugin/test_key_echoes.py", "autofix", "examples")
+    files = [f"tests/{part}" for part in parts]
     every = {"OHLLM_WHOLE_SUITE": "1"}
-    session.run("pytest", "tests/suite/test_found_settings.py", "-q", "-n2", env=every)
-    session.run("pytest", "tests/plugin/test_key_echoes.py", "-q", env=every)
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *files, *session.posargs, env=every)
 
 
 @nox.session(python=False)

@@ -350,6 +350,24 @@ class CheckSummary(Record):
     reason: str | None = None
     diagnosis: Diagnosis | None = None
     folder: str
+    known: str = Field(
+        default="",
+        description="why it does not count for the exit code: known, or waived; else empty",
+    )
+
+
+class Waiver(Record):
+    """A failure that is accepted until a day.
+
+    ``profile`` and ``check`` are patterns, ``expires`` is the last day in ISO 8601, in UTC.
+    ``expired`` means that it matches a check of the run and is too old; that fails the run.
+    """
+
+    profile: str
+    check: str
+    reason: str
+    expires: str
+    state: Literal["used", "unused", "expired"] = "unused"
 
 
 class ProfileReport(Record):
@@ -387,3 +405,7 @@ class Run(Record):
     host: dict[str, str]
     packages: dict[str, str]
     profiles: tuple[ProfileReport, ...]
+    baseline: str | None = Field(
+        default=None, description="the run whose failures are known already"
+    )
+    waivers: tuple[Waiver, ...] = ()

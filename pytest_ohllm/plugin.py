@@ -94,6 +94,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="Where this run leaves its evidence (default: a new folder in .ohllm/runs).",
     )
+    group.addoption(
+        "--llm-baseline",
+        metavar="RUN",
+        help="A run that is known: only what it did not fail already decides the exit code. Its "
+        "id, the beginning of one, 'last', 'PROFILE@last', or a path.",
+    )
+    group.addoption(
+        "--llm-waivers",
+        metavar="FILE",
+        help="A TOML file of failures that are accepted, each with a reason and a last day.",
+    )
     parser.addini("llm_profiles", "Profiles that LLM tests run with.", type="args", default=[])
 
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from pytest_ohllm.app import explain, profiles, simulate
+from pytest_ohllm.app import explain, profiles, runs, simulate
+from pytest_ohllm.evidence.errors import RunError
 from pytest_ohllm.profiles.errors import ProfileError
 
 USAGE_ERROR = 4  # pytest's own code for it
@@ -19,6 +20,7 @@ _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer()
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(runs.app, name="runs")
 app.command("simulate")(simulate.simulate)
 app.command("explain")(explain.explain)
 
@@ -52,7 +54,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result = command.main(args=arguments, prog_name="ohllm", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return 130
-    except ProfileError as error:
+    except (ProfileError, RunError) as error:
         return _mistake(str(error))
     except _ClickException as error:
         return _mistake(error.format_message())  # type: ignore[attr-defined]

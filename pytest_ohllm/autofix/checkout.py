@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -16,9 +18,11 @@ SDK_CODE = Path("openhands-sdk") / "openhands" / "sdk" / "__init__.py"
 class Checkout:
     """A clone of the SDK's repository. Its own files are never touched, dirty or not."""
 
-    def __init__(self, root: Path, git_dir: Path) -> None:
-        self.root, self.git_dir = root, git_dir
-        self.git = Git(git_dir)
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._own = _git_dir(root / ".git")
+        self.git_dir = _common_dir(self._own)
+        self.git = Git(self.git_dir)
 
     @classmethod
     def find(cls, given: Path | None, used: Revision) -> Checkout:
@@ -54,9 +58,10 @@ class Checkout:
 
     @classmethod
     def _above(cls, folder: Path) -> Checkout | None:
+        folder = folder.resolve()
         for root in (folder, *folder.parents):
-            if (root / SDK_CODE).is_file() and (root / ".git").exists():
-                return cls(root.resolve(), _common_dir(root / ".git"))
+            if (root / SDK_CODE).is_file() and _git_dir(root / ".git").is_dir():
+                return cls(root)
         return None
 
     def base(self, repository: str, branch: str, ref: str | None) -> str:
@@ -66,7 +71,8 @@ class Checkout:
         """
         if ref is not None:
             try:
-                return self.git.run("rev-parse", "--verify", f"{ref}^{{commit}}").strip()
+                # HEAD is the checkout's own, which may be a worktree of another one.
+                return Git(self._own).run("rev-parse", "--verify", f"{ref}^{{commit}}").strip()
             except GitError:
                 raise UsageError(
                     f"--sdk-ref {ref} names no commit in {self.root}", "fetch it first"
@@ -74,9 +80,10 @@ class Checkout:
         remote = self._remote(repository)
         into = f"refs/ohllm/base/{branch}"
         try:
-            self.git.run(
-                "fetch", "--no-tags", "--quiet", "--", remote, f"+{branch}:{into}", timeout=300
-            )
+            # Neither the remote's branches as the user knows them nor FETCH_HEAD change.
+            alone = ("--no-tags", "--refmap=", "--no-write-fetch-head", "--no-recurse-submodules")
+            where = f"+{branch}:{into}"
+            self.git.run("fetch", "--quiet", *alone, "--", remote, where, timeout=300)
         except GitError as error:
             raise AutofixError(
                 f"{branch} could not be fetched from {remote}: {error.problem}",
@@ -85,11 +92,13 @@ class Checkout:
         return self.git.run("rev-parse", "--verify", into).strip()
 
     def _remote(self, repository: str) -> str:
-        """The remote whose URL ends in ``repository``, else ``origin``."""
+        """The remote that is fetched from ``repository``, else ``origin``."""
         lines = self.git.run("remote", "-v").splitlines()
-        pairs = [line.split("\t", 1) for line in lines if "\t" in line]
+        fetched = [line.removesuffix(" (fetch)") for line in lines if line.endswith(" (fetch)")]
+        pairs = [line.split("\t", 1) for line in fetched]
         for name, url in pairs:
-            if url.partition(" ")[0].removesuffix(".git").lower().endswith(repository.lower()):
+            words = re.split("[/:]", url.lower().rstrip("/").removesuffix(".git"))
+            if words[-2:] == repository.lower().split("/"):
                 return name
         names = [name for name, _ in pairs]
         if "origin" in names or names:
@@ -114,7 +123,7 @@ class Checkout:
 
     def remove(self, path: Path) -> None:
         """Take a worktree away, with whatever is left of it."""
-        shutil.rmtree(path, ignore_errors=True)
+        _delete(path)
         self.git.run("worktree", "prune")
 
 
@@ -130,18 +139,35 @@ class Worktree:
         index = self.git.git_dir / "ohllm-index"
         index.unlink(missing_ok=True)
         alone = {"GIT_INDEX_FILE": str(index)}
+        # What is ignored and yet there in the commit would be missing otherwise.
+        self.git.run("read-tree", "HEAD", environment=alone)
         self.git.run("add", "--all", "--", ".", environment=alone)
         found = self.git.run("write-tree", environment=alone).strip()
         index.unlink(missing_ok=True)
         return found
 
 
-def _common_dir(dot_git: Path) -> Path:
-    """The repository's own folder, where ``.git`` is one or a file that leads there."""
-    if dot_git.is_dir():
-        return dot_git.resolve()
-    text = dot_git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
-    own = (dot_git.parent / text).resolve()
+def _delete(path: Path) -> None:
+    """Remove what was left there, folders that nobody may write as well."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    for place, folders, _ in os.walk(path):
+        for folder in (Path(place, name) for name in folders):
+            if not folder.is_symlink():
+                folder.chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _git_dir(dot_git: Path) -> Path:
+    """The folder that ``.git`` is, or that the file ``.git`` leads to."""
+    if not dot_git.is_file():
+        return dot_git
+    text = dot_git.read_text(encoding="utf-8", errors="replace").partition("gitdir:")[2].strip()
+    return (dot_git.parent / text).resolve()
+
+
+def _common_dir(own: Path) -> Path:
+    """The repository's own folder, which all of its worktrees share."""
     common = own / "commondir"
     if not common.is_file():
         return own

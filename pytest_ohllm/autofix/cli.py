@@ -19,6 +19,7 @@ from pytest_ohllm.autofix.job import Cause, Outcome
 from pytest_ohllm.autofix.pipeline import Pipeline, Plan
 from pytest_ohllm.autofix.telling import Teller
 from pytest_ohllm.evidence.redaction import Redactor
+from pytest_ohllm.evidence.run_folder import RunFolderError
 from pytest_ohllm.profiles import builtin
 from pytest_ohllm.profiles.connection import Connection, resolve
 from pytest_ohllm.profiles.errors import ProfileError
@@ -97,6 +98,13 @@ def autofix(
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as JSON.")] = False,
 ) -> int:
     """Read which failures are the SDK's fault, let an agent fix them, prove it, propose it."""
+    plan = Plan(
+        target=Target(repository=repo, base=base, fork=fork, upstream=upstream),
+        limits=Limits(cost=max_cost, minutes=max_minutes, iterations=max_iterations),
+        ref=sdk_ref,
+        publish=not (dry_run or no_pr),
+        unsafe=unsafe_no_sandbox,
+    )
     teller = Teller(as_json)
     source, failures = reading.read(file, node or [])
     decisions = selection.decide(source, failures, force=force)
@@ -105,14 +113,9 @@ def autofix(
     if not taken:
         teller.outcomes(decisions, [])
         return _REFUSED if decisions else _NOTHING
-    plan = Plan(
-        target=Target(repository=repo, base=base, fork=fork, upstream=upstream),
-        limits=Limits(cost=max_cost, minutes=max_minutes, iterations=max_iterations),
-        ref=sdk_ref,
-        publish=not (dry_run or no_pr),
-        unsafe=unsafe_no_sandbox,
-    )
     checkout = Checkout.find(sdk, source.sdk)
+    if sdk_ref is not None:
+        checkout.base(repo, base, sdk_ref)  # before anything is begun
     agents = _agents(agent_profile or [])
     live = _live(taken)
     redactor = _redactor([*agents, *live.values()])
@@ -190,6 +193,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _told(error.problem, error.advice, error.exit_code)
     except ProfileError as error:
         return _told(str(error), "", _USAGE)
+    except RunFolderError as error:
+        return _told(str(error), "", _ENVIRONMENT)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _told(f"{where}{error.strerror or error}", "", _ENVIRONMENT)
     except _ClickException as error:
         return _told(error.format_message(), "", _USAGE)  # type: ignore[attr-defined]
     return result if isinstance(result, int) else 0

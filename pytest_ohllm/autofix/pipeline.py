@@ -68,7 +68,7 @@ class Pipeline:
             )
 
     def _steps(self, folder: Folder) -> Outcome:
-        state = folder.read()
+        state = self._begun(folder)
         if state.url:
             return self._outcome(folder, "fixed", "it was published before")
         self._ask_the_machine()
@@ -76,7 +76,7 @@ class Pipeline:
         capsule_folder = folder.path / "capsule"
         capsule = self._capsule(capsule_folder)
         if not state.commit:
-            if not state.base:
+            if not state.tree:
                 base = self.checkout.base(
                     self.plan.target.repository, self.plan.target.base, self.plan.ref
                 )
@@ -88,6 +88,12 @@ class Pipeline:
                 )
             state = repaired
         return self._published(folder, state, capsule, capsule_folder, ready)
+
+    def _begun(self, folder: Folder) -> State:
+        """What was kept, unless it stands in another checkout than the one that is used now."""
+        state = folder.read()
+        known = self.checkout.git.succeeds("cat-file", "-e", f"{state.base}^{{commit}}")
+        return state if known or state.url else State()
 
     def _ask_the_machine(self) -> None:
         if not self.plan.unsafe and (problem := sandbox.problem()):

@@ -88,7 +88,7 @@ def checks(failures: Iterable[Failure]) -> list[Proof]:
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     for failure in failures:
-        words = shlex.split(failure.rerun)[1:]
+        words = _words(failure.rerun)
         options = tuple(word for word in words if word.startswith("--llm-"))
         chosen = [word for word in words if word not in options and word != "--pyargs"]
         groups.setdefault(options, []).extend(chosen)
@@ -97,6 +97,14 @@ def checks(failures: Iterable[Failure]) -> list[Proof]:
         for options, nodes in groups.items()
         if nodes
     ]
+
+
+def _words(command: str) -> list[str]:
+    """What follows the name of the program; nothing where the command is none."""
+    try:
+        return shlex.split(command)[1:]
+    except ValueError:
+        return []
 
 
 def healthy() -> Proof:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 from pytest_ohllm.autofix.errors import Refused
-from pytest_ohllm.autofix.markdown import code, line, plain_line, prose, span
 from pytest_ohllm.evidence.redaction import Redactor
+from pytest_ohllm.report.safe_markdown import code, line, plain_line, prose, span
 
 LONGEST_BODY = 60_000
 """Bytes; GitHub takes 65,536 characters, and bots add to a body."""

@@ -43,7 +43,9 @@ class Repair:
 
         Raises PatchRefused and NotFixed with what was wrong in the last round.
         """
-        if state.tree and not state.proved:
+        if state.tree and state.proved:
+            return state
+        if state.tree:
             # The process was stopped between the change and its proof.
             patch = Patch(self.workshop.checkout.git, state.base, state.tree)
             try:
@@ -67,6 +69,8 @@ class Repair:
                 return self._judged(state, self._validated(patch), run)
             except (PatchRefused, NotFixed) as error:
                 if number == ROUNDS or not self._may_go_on(state, run):
+                    # The next call begins anew, on what is the base then.
+                    self.folder.keep(self.folder.read().model_copy(update={"tree": ""}))
                     raise
                 self.say(f"round {number} is not accepted: {error.problem.splitlines()[0]}")
                 words, conversation = task.again(error.problem), run.conversation

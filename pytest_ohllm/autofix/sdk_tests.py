@@ -18,6 +18,7 @@ MOST_FILES = 8
 MOST_SECONDS = 600.0
 _ENDED = {0, 1}
 """pytest's exit codes for a run that came to its end."""
+_NO_REPORT = -1
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def choose(root: Path, changed: Sequence[str]) -> list[str]:
     for file in changed:
         path = root / file
         if path in tests:
-            scores[path] = 3
+            scores[path] = 4
             continue
         if not file.startswith("openhands-") or not file.endswith(".py"):
             continue
@@ -57,10 +58,16 @@ def choose(root: Path, changed: Sequence[str]) -> list[str]:
                 scores[test] = max(scores.get(test, 0), 3)
             elif module.name in test.stem:
                 scores[test] = max(scores.get(test, 0), 2)
-            elif dotted in test.read_text(encoding="utf-8", errors="replace"):
+            elif _imports(test.read_text(encoding="utf-8", errors="replace"), dotted):
                 scores[test] = max(scores.get(test, 0), 1)
     nearest = sorted(scores, key=lambda path: (-scores[path], str(path)))[:MOST_FILES]
     return [path.relative_to(root).as_posix() for path in nearest]
+
+
+def _imports(text: str, module: str) -> bool:
+    """Whether a test seems to import the module, in either way."""
+    package, _, name = module.rpartition(".")
+    return module in text or (f"from {package} import " in text and name in text)
 
 
 def run(sandbox: Sandbox, files: Sequence[str], name: str) -> Ran:
@@ -85,7 +92,8 @@ def _read(report: Path, done: Finished) -> Ran:
     try:
         found = read_junit(report)
     except JUnitError:
-        return Ran(0, frozenset(), done.code or 2, done.seconds, done.output)
+        # Python's own exit code for an exception is pytest's for failed tests.
+        return Ran(0, frozenset(), _NO_REPORT, done.seconds, done.output)
     failed = frozenset(failure.test for failure in found.failures)
     return Ran(found.tests, failed, done.code, done.seconds, done.output)
 

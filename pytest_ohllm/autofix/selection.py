@@ -52,7 +52,7 @@ def _judged(cause: Cause, force: bool) -> tuple[bool, str]:
     diagnosis = cause.diagnosis
     if diagnosis.autofix == OFFERED:
         return True, diagnosis.summary
-    said = diagnosis.autofix.removeprefix("refused: ") or "it was not diagnosed"
+    said = diagnosis.autofix.removeprefix("refused: ") or diagnosis.summary
     if force and diagnosis.kind in _FORCIBLE:
         return True, f"{diagnosis.summary} (taken by --force, although {said})"
     if force:

@@ -65,7 +65,7 @@ def commit(checkout: Checkout, cause: Cause, state: State, story: Story) -> str:
         for role in ("AUTHOR", "COMMITTER")
         for part, value in (("NAME", who["name"]), ("EMAIL", who["email"]), ("DATE", when))
     }
-    message = "\n\n".join(filter(None, (title(story), state.rationale.strip())))
+    message = "\n\n".join(filter(None, (title(story), story.rationale.strip())))
     made = git.run(
         "commit-tree", state.tree, "-p", state.base, given=f"{message}\n", environment=environment
     ).strip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_ohllm.autofix import process, proofs, sdk_tests
 from pytest_ohllm.autofix.job import Row
@@ -55,6 +55,7 @@ class Validation:
     """The proofs of one cause, on the base and on the change.
 
     ``base`` and ``changed`` are sandboxes with a worktree each. ``before`` fills when ``red`` runs.
+    Of proofs with one name, all but the first get a number.
     """
 
     proofs: Sequence[Proof]
@@ -63,6 +64,14 @@ class Validation:
     say: Callable[[str], None]
     before: dict[str, State] = field(default_factory=dict)
     _number: int = 0
+
+    def __post_init__(self) -> None:
+        names = [one.step for one in self.proofs]
+        earlier = [names[:index].count(name) for index, name in enumerate(names)]
+        self.proofs = [
+            replace(one, step=f"{one.step} ({number + 1})") if number else one
+            for one, number in zip(self.proofs, earlier, strict=True)
+        ]
 
     def red(self) -> Mapping[str, State]:
         """Run all proofs on the base; what came of each, by its step."""
@@ -123,7 +132,8 @@ class Validation:
             )
             return self._told(row, "")
         new = sorted(after.failed - before.failed)
-        passed = not new and after.ended
+        # A test that is no longer found is no test that passes.
+        passed = not new and after.ended and after.tests >= before.tests
         said = f"{after.tests} tests, {len(after.failed)} failed" if after.ended else "no end"
         row = Row(
             step=f"tests of the SDK: {', '.join(chosen)}",

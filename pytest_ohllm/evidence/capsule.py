@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class Capsule(Record):
     """What ``capsule.json`` holds; the other files of the folder stand beside it.
 
     ``online`` and ``offline`` tell whether there is a script that shows the failure again at the
-    endpoint, and one that needs neither it nor a key; ``gap`` says why there is none.
+    endpoint, and one that needs neither it nor a key; ``gap`` says why one of them is missing.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -77,15 +78,10 @@ def read_evidence(folder: Path) -> Evidence:
     except (OSError, ValidationError) as error:
         raise RunFolderError(f"{folder}: result.json is missing or damaged") from error
     transcript = _failing(folder)
-    probes = _lines(folder / "probes.jsonl")
     failing = transcript.exchanges[-1] if transcript and transcript.exchanges else None
     if failing is None:
         return Evidence(result, transcript, None, None)
-    worked = [
-        Exchange.model_validate(line["exchange"])
-        for line in probes
-        if line["probe"]["result"] == "works" and line.get("exchange")
-    ]
+    worked = list(_worked(folder / "probes.jsonl"))
     nearest = min(worked, key=lambda one: len(conditions(failing, one)), default=None)
     return Evidence(result, transcript, failing, nearest)
 
@@ -113,7 +109,11 @@ def write_capsule(
             text = (check_folder / name).read_text(encoding="utf-8", errors="replace")
             replace_file(path / name, encode(redactor.text(text)))
     case, gap = _case(profile, evidence)
-    answers = _answers(evidence) if case else None
+    answers = None
+    if case:
+        answers, gap = _answers(evidence)
+    for name in (REPRO, OFFLINE):
+        (path / name).unlink(missing_ok=True)
     if case:
         _write_script(path / REPRO, case, redactor)
     if case and answers:
@@ -169,26 +169,27 @@ def _case(profile: Profile, evidence: Evidence) -> tuple[dict[str, Any] | None, 
     }, ""
 
 
-def _answers(evidence: Evidence) -> dict[str, Any] | None:
-    """What the offline endpoint must answer, if the records tell it."""
+def _answers(evidence: Evidence) -> tuple[dict[str, Any] | None, str]:
+    """What the offline endpoint must answer; or ``None``, and why the records do not tell it."""
     transcript, failing, working = evidence.transcript, evidence.failing, evidence.working
     if transcript is None or failing is None or failing.status is None:
-        return None
+        return None, "no answer of the endpoint was recorded"
     parsed = 200 <= failing.status < 300
     if working is None and not parsed:
-        return None
+        return None, "no request was recorded that got a better answer"
     found = conditions(failing, working) if working is not None else []
     calls = [one for one in transcript.exchanges if one.method == "POST"]
     # What a recorded answer has put into the history will be there whatever the SDK asks for.
-    recorded = len(calls) > 1 and any(one["kind"] == "item" for one in found)
-    if recorded or (working is not None and not found):
-        return None
+    if len(calls) > 1 and any(one["kind"] == "item" for one in found):
+        return None, "the request that failed holds what a recorded answer has put into it"
+    if working is not None and not found:
+        return None, "nothing tells the request that failed from the one that got an answer"
     return {
         "before": [_recorded(one) for one in calls[:-1]],
         "red": _recorded(failing),
         "green": _recorded(working or failing),
         "conditions": found,
-    }
+    }, ""
 
 
 def _recorded(exchange: Exchange) -> dict[str, Any]:
@@ -216,8 +217,14 @@ def _write_script(path: Path, case: Mapping[str, Any], redactor: Redacts) -> Non
     replace_file(path, encode(source.replace(told, literal)))
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _worked(path: Path) -> Iterator[Exchange]:
+    """Requests of the experiments that worked; what a killed run left half is passed over."""
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
-        return []
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError):
+            record = json.loads(line)
+            if record["probe"]["result"] == "works" and record.get("exchange"):
+                yield Exchange.model_validate(record["exchange"])

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_ohllm.evidence.repro_script import holds
 from pytest_ohllm.model import Exchange
 
 type Condition = dict[str, Any]
@@ -19,12 +20,25 @@ _ENDINGS = 2
 
 
 def conditions(failing: Exchange, working: Exchange) -> list[Condition]:
-    """What ``failing`` has that ``working`` has not; any of them makes a request fail."""
+    """What ``failing`` has that ``working`` has not; any of them makes a request fail.
+
+    Each of them holds for the first and not for the second. There can be none, where a difference
+    is between what stands in one place and what stands in another one.
+    """
     one, other = urlsplit(failing.url).path, urlsplit(working.url).path
     if _operation(one) != _operation(other):
-        return [{"kind": "url", "ends": _operation(one)}]
-    found = list(_differences(failing.request, working.request, ()))
-    return [found[index] for index in range(len(found)) if found[index] not in found[:index]]
+        found = [{"kind": "url", "ends": _operation(one)}]
+    elif isinstance(failing.request, Mapping) and isinstance(working.request, Mapping):
+        found = list(_of_objects(failing.request, working.request, ()))
+    else:
+        found = []
+    return [
+        condition
+        for index, condition in enumerate(found)
+        if condition not in found[:index]
+        and holds(condition, one, failing.request)
+        and not holds(condition, other, working.request)
+    ]
 
 
 def _operation(path: str) -> str:
@@ -48,11 +62,11 @@ def _differences(failing: Any, working: Any, path: Path) -> Iterator[Condition]:
 def _of_objects(
     failing: Mapping[str, Any], working: Mapping[str, Any], path: Path
 ) -> Iterator[Condition]:
-    for name in failing.keys() - working.keys():
+    for name in sorted(failing.keys() - working.keys()):
         yield {"kind": "present", "path": [*path, name]}
-    for name in working.keys() - failing.keys():
+    for name in sorted(working.keys() - failing.keys()):
         yield {"kind": "absent", "path": [*path, name], "like": _likeness(failing, working)}
-    for name in failing.keys() & working.keys():
+    for name in sorted(failing.keys() & working.keys()):
         yield from _differences(failing[name], working[name], (*path, name))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pytest_ohllm.evidence import verdict
+from pytest_ohllm.evidence.allowances import ALLOWANCES, Allowances
 from pytest_ohllm.evidence.run_folder import RunFolderError, SdkRecord, SessionRecord
 from pytest_ohllm.evidence.slug import slug
 from pytest_ohllm.model import (
@@ -56,7 +57,8 @@ def read_run(path: Path) -> Run:
     sdk = _record(path / "sdk.json", SdkRecord) or SdkRecord(
         revision=Revision(version=None, path=None)
     )
-    profiles = tuple(_profiles(path, session))
+    allowed = _record(path / ALLOWANCES, Allowances)
+    profiles = tuple(_allowed(_profiles(path, session), allowed))
     end = _load(path / "end.json") or {}
     # Profiles may run side by side, so without an end the longest of them is what is known.
     seconds = end.get("seconds", max((profile.seconds for profile in profiles), default=0.0))
@@ -68,7 +70,26 @@ def read_run(path: Path) -> Run:
         host=session.host,
         packages={**session.packages, **sdk.packages},
         profiles=profiles,
+        baseline=allowed.baseline if allowed else None,
+        waivers=allowed.states({p.name: p.checks for p in profiles}) if allowed else (),
     )
+
+
+def _allowed(
+    profiles: Sequence[ProfileReport], allowed: Allowances | None
+) -> Sequence[ProfileReport]:
+    """The profiles, each check with why it does not count, if so."""
+    if allowed is None:
+        return profiles
+    return [
+        profile.model_copy(update={"checks": allowed.applied(profile.name, profile.checks)})
+        for profile in profiles
+    ]
+
+
+def read_allowances(path: Path) -> Allowances | None:
+    """What does not count in the run that ``path`` holds; ``None`` if nothing was named."""
+    return _record(path / ALLOWANCES, Allowances)
 
 
 def read_session(path: Path) -> SessionRecord:

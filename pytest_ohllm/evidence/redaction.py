@@ -23,7 +23,8 @@ _MARKER = re.compile(rf"\[REDACTED(?::[\w.-]{{1,{_LONGEST_NAME}}})?\]")
 _UNFIT = re.compile(r"[^\w.-]+")
 _ROUNDS = 4
 """What was part of a secret may make its neighbour one: found now, it is not found next time."""
-_SUSPICIONS = {"credential", "cookie"}
+SUSPICIONS = {"credential", "cookie"}
+"""Labels of what is no secret for certain: it merely stands where one would."""
 
 
 class Redactor:
@@ -83,7 +84,7 @@ class Redactor:
         What merely stands in a credential's place is left out: no run fails for a suspicion.
         """
         text = data if isinstance(data, str) else _as_text(data)
-        return sorted({label for _, _, label in self.spans(text)} - _SUSPICIONS)
+        return sorted({label for _, _, label in self.spans(text)} - SUSPICIONS)
 
     def scan_folder(self, path: Path) -> list[tuple[str, str]]:
         """What is left in files and file names under `path`: pairs of relative path and name.

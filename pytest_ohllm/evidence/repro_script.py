@@ -48,14 +48,25 @@ def judged(error: BaseException | None, endpoint: Endpoint | None) -> int:
         print("GREEN: the step that failed works with this SDK")
         return GREEN
     if error is None:
-        print("GREEN: no error")
-        return GREEN
+        return silent(endpoint)
     traceback.print_exception(error)
     words = " ".join(str(telling(error)).split())[:300]
     if alike(error):
         print(f"RED, as it was seen: {words}")
         return RED
     print(f"OTHER: it fails in another way than it was seen: {words}")
+    return OTHER
+
+
+def silent(endpoint: Endpoint | None) -> int:
+    """What it means that nothing was raised: an error that is passed over is not repaired."""
+    if endpoint is None or (endpoint.failed and not endpoint.answers["conditions"]):
+        print("GREEN: no error")
+        return GREEN
+    if endpoint.failed:
+        print("RED: the request is the one that failed, and its refusal was passed over")
+        return RED
+    print("OTHER: the request that failed was never sent")
     return OTHER
 
 
@@ -94,7 +105,9 @@ def play(settings: dict[str, Any], key: str, scene: dict[str, Any]) -> None:
         known["stream"] = True
     if scene.get("tool_mode"):
         known["native_tool_calling"] = scene["tool_mode"] == "native"
-    llm = LLM(**known, api_key=key, usage_id="repro", num_retries=0, timeout=120)
+    # A saved profile says all of these as well.
+    known |= {"api_key": key, "usage_id": "repro", "num_retries": 0, "timeout": 120}
+    llm = LLM(**known)
     if "prompt" in scene:
         message = Message(role="user", content=[TextContent(text=scene["prompt"])])
         more: dict[str, Any] = {"on_token": lambda _chunk: None} if scene.get("stream") else {}
@@ -147,12 +160,13 @@ class Endpoint:
 
     ``answers``: ``before`` are the answers to the requests before the failing one, ``red`` and
     ``green`` those to the failing request and to the one that worked; ``conditions`` tell the first
-    from the second (none: the answer itself is what the SDK cannot read). ``passed`` is whether the
-    failing step is behind.
+    from the second (none: the answer itself is what the SDK cannot read). ``failed`` is whether the
+    failing answer was given, ``passed`` whether the failing step is behind.
     """
 
     def __init__(self, answers: dict[str, Any]) -> None:
-        self.answers, self.passed, self.asked = answers, False, 0
+        self.answers, self.asked = answers, 0
+        self.failed = self.passed = False
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -190,13 +204,12 @@ class Endpoint:
             self.passed = True
             error = '{"error": {"message": "nothing was recorded beyond this step"}}'
             return {"status": 400, "type": "application/json", "body": error}
-        if not conditions:
-            return dict(self.answers["red"])
         try:
             body = json.loads(content)
         except ValueError:
             body = None
-        if any(holds(condition, path, body) for condition in conditions):
+        if not conditions or any(holds(condition, path, body) for condition in conditions):
+            self.failed = True
             return dict(self.answers["red"])
         self.passed = True
         return dict(self.answers["green"])

@@ -3,7 +3,9 @@
 ::
 
     run.json                      the contract for other tools, written last
-    session.json                  written first: who is tested, when, where
+    summary.json                  its few lines that a list of many runs shows
+    session.json                  written first: who is tested, when, where; locked while it runs
+    allowances.json               failures that are known or waived, if any were named
     sdk.json                      the SDK's revision, once somebody has imported the SDK
     end.json                      how long it took; missing while it runs and after a crash
     events.jsonl                  what happened, in order, from all processes
@@ -29,8 +31,12 @@ from typing import Any
 
 from pydantic import Field
 
+from pytest_ohllm.evidence.allowances import ALLOWANCES, Allowances
 from pytest_ohllm.evidence.check_folder import CheckFolder, Redacts, json_document, json_line
+from pytest_ohllm.evidence.errors import RunError
 from pytest_ohllm.evidence.files import append_line, create_file, make_folder, replace_file
+from pytest_ohllm.evidence.liveness import Hold
+from pytest_ohllm.evidence.run_summary import SUMMARY, summary_of
 from pytest_ohllm.evidence.slug import slug
 from pytest_ohllm.model import (
     SCHEMA_VERSION,
@@ -43,7 +49,7 @@ from pytest_ohllm.model import (
 )
 
 
-class RunFolderError(Exception):
+class RunFolderError(RunError):
     """The run folder cannot be used; the message is one line for the user."""
 
 
@@ -72,6 +78,7 @@ class RunFolder:
     def __init__(self, path: Path, redactor: Redacts) -> None:
         self.path = path.absolute()  # checks may change the working directory
         self._redactor = redactor
+        self._hold: Hold | None = None
 
     @classmethod
     def create(
@@ -113,6 +120,7 @@ class RunFolder:
         )
         if not create_file(self.path / "session.json", self._json(record)):
             raise RunFolderError(f"run folder {self.path} already holds a run")
+        self._hold = Hold(self.path)
         return record
 
     def record_sdk(self, revision: Revision, packages: Mapping[str, str] | None = None) -> None:
@@ -123,11 +131,18 @@ class RunFolder:
     def end(self, seconds: float) -> None:
         """Record that the session came to its end after ``seconds`` of wall-clock time."""
         replace_file(self.path / "end.json", self._json({"seconds": seconds}))
+        if self._hold is not None:
+            self._hold.release()
+
+    def allow(self, allowances: Allowances) -> None:
+        """Record which failures do not count, for all processes and all who read the run."""
+        replace_file(self.path / ALLOWANCES, self._json(allowances))
 
     def write_run(self, run: Run) -> Path:
-        """Write ``run.json`` and return its path."""
+        """Write ``run.json`` and its summary, and return the path of the first."""
         path = self.path / "run.json"
         replace_file(path, self._json(run))
+        replace_file(self.path / SUMMARY, self._json(summary_of(run.model_dump(mode="json"))))
         return path
 
     def check_folder(

@@ -43,7 +43,7 @@ def merged(outcomes: Sequence[Outcome]) -> Outcome:
     return worst(decided) or Outcome.NOT_RUN
 
 
-def breaks(check: CheckSummary) -> bool:
+def breaks(check: CheckSummary | CheckResult) -> bool:
     """Whether the check alone shows that the profile does not do what the stage asks.
 
     "Not offered" is an answer in stage D; what a mandatory stage asks for cannot be missing.
@@ -87,8 +87,10 @@ def exit_code(run: Run) -> int:
     """1 if a check failed, 10 if something could not be judged, 0 otherwise.
 
     A stage that was not selected is not a failure; a profile of which nothing ran says nothing.
+    What is known or waived does not count, and a waiver that is too old is a failure.
     """
-    if any(breaks(check) for profile in run.profiles for check in profile.checks):
+    counted = [c for profile in run.profiles for c in profile.checks if not c.known]
+    if any(map(breaks, counted)) or any(waiver.state == "expired" for waiver in run.waivers):
         return EXIT_FAILED
     return EXIT_INCONCLUSIVE if any(map(_unjudged, run.profiles)) else EXIT_WORKS
 
@@ -98,6 +100,7 @@ def _unjudged(profile: ProfileReport) -> bool:
         check.outcome is Outcome.INCONCLUSIVE
         or (check.outcome is Outcome.NOT_RUN and check.stage.mandatory)
         for check in profile.checks
+        if not check.known
     )
 
 

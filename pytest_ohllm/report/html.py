@@ -8,29 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from pytest_ohllm.evidence import junit
 from pytest_ohllm.evidence.plain import plain
 from pytest_ohllm.model import CheckResult, Diagnosis, Outcome, Run, Stage
-from pytest_ohllm.report.matrix import Cell, Finding, Matrix, Row, seconds_text
+from pytest_ohllm.report.conversation import conversation
+from pytest_ohllm.report.failing_request import Pair, read_case
+from pytest_ohllm.report.field_diff import ABSENT
+from pytest_ohllm.report.matrix import Cell, Finding, Matrix, Row, remedy_text, seconds_text
 from pytest_ohllm.report.palette import OUTCOMES, VERDICTS
 from pytest_ohllm.report.safe_text import block, one_line
 
-COLUMNS = {"profile": "Profile", "stage": "Stage", "diagnosis": "Diagnosis"}
+COLUMNS = {"stage": "Stage", "profile": "Profile", "diagnosis": "Diagnosis"}
 """Types and titles of the columns, in the order of ``header_cells`` and ``cells``."""
 
-LONGEST_EVIDENCE = 20_000
+LONGEST_EVIDENCE = 12_000
 """Characters of one piece of evidence; the whole of it is in the run folder."""
 
 _STYLE = """<style>
 .ohllm { margin: 1.5em 0; max-width: 75em; }
 .ohllm, .ohllm table, .ohllm-capsule { color: #222; }
+.ohllm a { color: #0a58ca; }
 .ohllm table { border-collapse: collapse; width: 100%; }
 .ohllm caption { text-align: left; padding: .4em 0; font-size: 1.2em; font-weight: bold; }
 .ohllm caption small { font-weight: normal; color: #555; margin-left: 1em; }
 .ohllm th, .ohllm td { text-align: left; padding: .35em .7em; border-bottom: 1px solid #ddd; }
-.ohllm .number { text-align: right; font-variant-numeric: tabular-nums; }
+.ohllm .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .ohllm .good { color: #14692e; } .ohllm .bad { color: #b3141d; } .ohllm .unclear { color: #7a5200; }
 .ohllm .faint { color: #5f5f5f; } .ohllm .verdict { font-weight: bold; white-space: nowrap; }
 .ohllm ul { list-style: none; padding: 0; } .ohllm li { margin: .8em 0; overflow-wrap: anywhere; }
@@ -39,18 +44,24 @@ _STYLE = """<style>
 .ohllm-capsule pre { max-height: 30em; overflow: auto; }
 </style>"""
 
+_MOST_CHANGES = 12
 _CLASSES = {"green": "good", "bright_red": "bad", "yellow": "unclear", "dim": "faint"}
 
 
-def summary_html(run: Run) -> str:
-    """The matrix and its findings as one ``<section>``, with its style."""
+def summary_html(run: Run, page: str = "") -> str:
+    """The matrix and its findings as one ``<section>``, with its style.
+
+    ``page`` is the address of the run's own page, relative to the report.
+    """
     matrix = Matrix.of(run)
+    link = f'<p><a href="{escape(page)}">The whole run, with its evidence</a></p>' if page else ""
+    notes = "".join(f"<p>{_safe(note, 600)}</p>" for note in matrix.notes)
     return (
         f'{_STYLE}<section class="ohllm" aria-label="LLM compatibility">'
         f"<table><caption>{_safe(matrix.headline)} <small>{_safe(matrix.sdk)}</small></caption>"
         f"<thead><tr>{_head()}</tr></thead>"
         f"<tbody>{''.join(map(_row, matrix.rows))}</tbody></table>"
-        f"{_explanations(matrix)}</section>"
+        f"{link}{notes}{_explanations(matrix)}</section>"
     )
 
 
@@ -67,7 +78,7 @@ def cells(properties: Iterable[tuple[str, Any]]) -> list[str]:
     known = {name: str(value) for name, value in properties if name.startswith(junit.PREFIX)}
     kind = known.get(junit.KIND, "").replace("_", " ")
     said = ": ".join(part for part in (kind, known.get(junit.SUMMARY, "")) if part)
-    texts = (known.get(junit.PROFILE, ""), known.get(junit.STAGE, ""), said)
+    texts = (known.get(junit.STAGE, ""), known.get(junit.PROFILE, ""), said)
     return [
         f'<td class="col-{column}">{_safe(text)}</td>'
         for column, text in zip(COLUMNS, texts, strict=True)
@@ -93,6 +104,41 @@ def capsule_html(
         f'<details class="ohllm-capsule"><summary>{_safe(title)}</summary>'
         f"<dl>{facts}</dl>{pieces}</details>"
     )
+
+
+def evidence(folder: Path) -> dict[str, Any]:
+    """What a check's folder holds that tells most, by title, for ``capsule_html``."""
+    case = read_case(folder)
+    if case is None:
+        return {}
+    found: dict[str, Any] = {}
+    if case.pair:
+        found["the failing request beside one that works"] = _compared(case.pair)
+    if transcript := case.evidence.transcript:
+        talk = conversation(transcript)
+        turns = [f"{turn.who}:\n{turn.text}" for turn in talk.turns]
+        found["conversation"] = "\n\n".join([*turns, f"it ended: {talk.end}"])
+    if failing := case.evidence.failing:
+        found["last exchange"] = failing
+    return found
+
+
+def _compared(pair: Pair) -> str:
+    rows = [
+        f"{change.field}\n  fails with: {_value(change.failing)}\n"
+        f"  works with: {_value(change.working)}"
+        for change in pair.changes[:_MOST_CHANGES]
+    ]
+    more = len(pair.changes) - len(rows)
+    return "\n".join([*rows, *([f"and {more} more differences"] if more else [])])
+
+
+def _value(value: Any) -> str:
+    import json
+
+    if value is ABSENT:
+        return "(not sent)"
+    return block(json.dumps(plain(value), ensure_ascii=False), 1_000)
 
 
 def _head() -> str:
@@ -148,7 +194,8 @@ def _explanations(matrix: Matrix) -> str:
 def _finding(finding: Finding) -> str:
     look = OUTCOMES[finding.outcome]
     count = f" · {len(finding.checks)} checks" if len(finding.checks) > 1 else ""
-    about = f"{finding.stage} {finding.stage.claim}{count} · {finding.cause}"
+    known = f" · {finding.known}" if finding.known else ""
+    about = f"{finding.stage} {finding.stage.claim}{count} · {finding.cause}{known}"
     return (
         f'<span class="{_class(look.style)}">{_sign(look.sign)}</span>'
         f'<strong><bdi>{_safe(finding.profile)}</bdi></strong> <span class="faint">{_safe(about)}'
@@ -170,7 +217,9 @@ def _diagnosis(diagnosis: Diagnosis) -> list[tuple[str, str]]:
         ("kind", _words(diagnosis.kind)),
         ("blame", diagnosis.blame.value),
         ("next step", diagnosis.next_step),
+        ("at fault", ", ".join(diagnosis.fields)),
         *(("because", evidence) for evidence in diagnosis.evidence),
+        ("works with", remedy_text(diagnosis.remedy) if diagnosis.remedy else ""),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_ohllm.evidence.verdict import breaks, worst
@@ -89,6 +89,8 @@ class Finding:
     summary: str
     next_step: str
     folder: str
+    known: str = ""
+    """Why it does not count for the exit code, if so."""
 
     @property
     def cause(self) -> str:
@@ -108,6 +110,10 @@ class Matrix:
     seconds: float
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
+    healed: tuple[Finding, ...] = ()
+    """What went wrong until settings were found with which it does not."""
+    notes: tuple[str, ...] = ()
+    """What became of waivers, and since when failures are known."""
 
     @classmethod
     def of(cls, run: Run) -> Matrix:
@@ -118,6 +124,8 @@ class Matrix:
             seconds=run.seconds,
             rows=tuple(_row(profile) for profile in run.profiles),
             findings=tuple(one for profile in run.profiles for one in _findings(profile)),
+            healed=tuple(one for profile in run.profiles for one in _healed(profile)),
+            notes=tuple(_notes(run)),
         )
 
     def found(self, row: Row) -> list[Finding]:
@@ -132,6 +140,21 @@ class Matrix:
         if len(self.rows) == 1:
             return f"{self.rows[0].profile} {self.rows[0].verdict.value}"
         return f"{sum(row.works for row in self.rows)} of {len(self.rows)} profiles work"
+
+
+def _notes(run: Run) -> Iterator[str]:
+    """What the reader of a run must know of failures that do not count."""
+    if run.baseline is not None:
+        yield f"only what {run.baseline} did not fail already decides the exit code"
+    for waiver in run.waivers:
+        about = f"{waiver.check} of {waiver.profile}: {waiver.reason}"
+        match waiver.state:
+            case "expired":
+                yield f"EXPIRED on {waiver.expires}, which fails the run: the waiver for {about}"
+            case "used":
+                yield f"waived until {waiver.expires}: {about}"
+            case "unused":
+                yield f"not needed: the waiver for {about}"
 
 
 def _row(profile: ProfileReport) -> Row:
@@ -174,6 +197,15 @@ def _findings(profile: ProfileReport) -> list[Finding]:
     return [_finding(profile.name, checks) for checks in groups.values()]
 
 
+def _healed(profile: ProfileReport) -> list[Finding]:
+    """The checks that pass thanks to a remedy."""
+    return [
+        _finding(profile.name, [check])
+        for check in profile.checks
+        if check.outcome is Outcome.PASSED and check.diagnosis and check.diagnosis.remedy
+    ]
+
+
 def _finding(profile: str, checks: Sequence[CheckSummary]) -> Finding:
     first = checks[0]
     diagnosis = _diagnosis(first)
@@ -187,6 +219,7 @@ def _finding(profile: str, checks: Sequence[CheckSummary]) -> Finding:
         summary=diagnosis.summary,
         next_step=diagnosis.next_step,
         folder=first.folder,
+        known=first.known,
     )
 
 
@@ -210,6 +243,7 @@ def _cause(check: CheckSummary) -> tuple[str, ...]:
         diagnosis.kind.value,
         diagnosis.blame.value,
         _VARYING.sub("#", diagnosis.summary),
+        check.known,
     )
 
 

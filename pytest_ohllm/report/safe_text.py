@@ -63,7 +63,7 @@ _FAMILIAR = str.maketrans(
 
 
 def _visible(text: str) -> str:
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace("\n", "").isprintable():
         return text
     return "".join(_characters(text))
 

@@ -34,22 +34,28 @@ _NUMBERS = range(len(Stage) + 3, len(Stage) + 7)  # columns of calls, tokens, co
 _BLANK: Line = ()
 
 
-def render(run: Run, *, width: int, color: bool, ascii: bool, run_dir: str) -> str:
-    """The whole report, ending with a line feed. ``width`` in columns; ``run_dir`` as to be shown.
+def render(
+    run: Run, *, width: int, color: bool, ascii: bool, run_dir: str, page: str | None = None
+) -> str:
+    """The whole report, ending with a line feed. ``width`` in columns; paths as to be shown.
 
     With ``ascii`` every character of the report is ASCII. What models and servers said is shown
     without escape sequences and invisible characters, and is never read as markup.
     """
     matrix = Matrix.of(run)
-    page = _Page(max(width, _NARROWEST), ascii)
-    lines = [*page.title(matrix), *page.table(matrix.rows), *page.explanations(matrix)]
-    return printed([*lines, *page.footer(run_dir, matrix.seconds)], page.width, color)
+    sheet = _Page(max(width, _NARROWEST), ascii)
+    lines = [*sheet.title(matrix), *sheet.table(matrix.rows), *sheet.explanations(matrix)]
+    notes = [_BLANK, *sheet.notes(matrix.notes)] if matrix.notes else []
+    return printed(
+        [*lines, *notes, *sheet.footer(run_dir, page, matrix.seconds)], sheet.width, color
+    )
 
 
 def render_short(run: Run, *, width: int, color: bool, ascii: bool) -> str:
     """One line per profile, for ``-q``."""
-    page = _Page(max(width, _NARROWEST), ascii)
-    return printed(page.short(Matrix.of(run).rows), page.width, color)
+    page, matrix = _Page(max(width, _NARROWEST), ascii), Matrix.of(run)
+    lines = [*page.short(matrix.rows), *page.notes(matrix.notes)]
+    return printed(lines, page.width, color)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +109,22 @@ class _Page:
             yield _BLANK
             yield ((f"{_MARGIN}and {more} more findings in run.json", "dim"),)
 
-    def footer(self, run_dir: str, seconds: float) -> list[Line]:
-        """Where the evidence is."""
+    def notes(self, notes: Sequence[str]) -> Iterator[Line]:
+        """What does not count, and what is too old to be waived."""
+        for note in notes:
+            style = "bright_red" if note.startswith("EXPIRED") else "yellow"
+            for line in wrapped(self.safe(note), self.width - len(_MARGIN)):
+                yield ((_MARGIN + line, style),)
+
+    def footer(self, run_dir: str, page: str | None, seconds: float) -> list[Line]:
+        """Where the evidence is, and last the page to open."""
         # A path is never cut or wrapped: it is there to be copied.
         path = self.safe(run_dir, limit=4096)
         spent = self.safe(f"took {seconds_text(seconds)}, evidence in")
-        return [_BLANK, ((f"{_MARGIN}{spent} ", "dim"), (path, ""))]
+        lines: list[Line] = [_BLANK, ((f"{_MARGIN}{spent} ", "dim"), (path, ""))]
+        if page is not None:
+            lines.append(((f"{_MARGIN}open ", "dim"), (self.safe(page, limit=4096), "bold")))
+        return lines
 
     def short(self, rows: Sequence[Row]) -> list[Line]:
         """Sign, profile, verdict, reason: one line each."""
@@ -186,7 +202,8 @@ class _Page:
     def _finding(self, finding: Finding) -> Iterator[Line]:
         look = OUTCOMES[finding.outcome]
         count = f" · {len(finding.checks)} checks" if len(finding.checks) > 1 else ""
-        about = f"{finding.stage} {finding.stage.claim}{count} · {finding.cause}"
+        known = f" · {finding.known}" if finding.known else ""
+        about = f"{finding.stage} {finding.stage.claim}{count} · {finding.cause}{known}"
         mark = (look.mark(self.ascii), look.style)
         yield from self._paragraph(mark, finding.profile, finding.summary, about)
         arrow = "-> " if self.ascii else "→ "

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from pytest_ohllm.evidence import verdict
-from pytest_ohllm.evidence.reader import read_run
+from pytest_ohllm.evidence.reader import read_allowances, read_run
 from pytest_ohllm.evidence.redaction import Redactor
 from pytest_ohllm.evidence.run_folder import RunFolder, RunFolderError
 from pytest_ohllm.model import Profile, Revision, Run, Stage
@@ -32,11 +32,13 @@ from pytest_ohllm.session.clinic import Clinic
 from pytest_ohllm.session.executor import Executor
 from pytest_ohllm.session.gates import Gates
 from pytest_ohllm.session.junit import describe_suite
+from pytest_ohllm.session.progress import Progress
 from pytest_ohllm.session.recorder import Recorder
 from pytest_ohllm.session.recovery import Recovery
 from pytest_ohllm.session.selection import Selection
 from pytest_ohllm.session.terminal import Terminal
 from pytest_ohllm.session.timeouts import GRACE_SECONDS, Timeouts
+from pytest_ohllm.session.views import write_views
 from pytest_ohllm.wire.reachability import probe
 
 _QUESTIONS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan")
@@ -51,6 +53,8 @@ class LlmSession:
         self.worker = hasattr(config, "workerinput")
         self.run: Run | None = None
         self.folder: RunFolder | None = None
+        self.page: Path | None = None
+        self.problems: list[str] = []
         self.leaks: list[tuple[str, str]] = []
         self._connections: dict[str, Connection] = {}
         self._drivers: dict[str, Driver] = {}
@@ -84,6 +88,7 @@ class LlmSession:
             raise pytest.UsageError(problem)
         stages = wanted.stages(self.config.option.llm_stages)
         gates = wanted.gates(self.config.option.llm_gates).selected
+        allowed = None if self.worker else wanted.allowances(self.config)
         self._start_simulators()
         self._redactor = Redactor(self._secrets())
         if self._only_asks():
@@ -91,6 +96,8 @@ class LlmSession:
             folder = RunFolder(Path(os.devnull), self._redactor)
         else:
             self.folder = folder = self._open_folder(profiles, stages, sdk)
+            if allowed is not None:
+                folder.allow(allowed)
         self._register_parts(folder, stages, gates)
 
     def connection(self, name: str) -> Connection:
@@ -131,6 +138,7 @@ class LlmSession:
         self.folder.end(time.monotonic() - self._started)
         self.run = read_run(self.folder.path)
         self.folder.write_run(self.run)
+        self.page, self.problems = write_views(self.run, self.folder.path, self._redactor)
         self.leaks = self._redactor.scan_folder(self.folder.path)
         self.config.hook.pytest_ohllm_run_finished(run=self.run, folder=self.folder.path)
         ours = any(profile.checks for profile in self.run.profiles)
@@ -232,12 +240,13 @@ class LlmSession:
         )
         budget = self.config.option.llm_probes
         clinic = Clinic(self._drivers, budget)
-        self._recorder = Recorder(folder, gates, clinic, html.attach if html else None)
+        attach = html.Capsules(self._redactor) if html else None
+        self._recorder = Recorder(folder, gates, clinic, read_allowances(folder.path), attach)
         self._recovery = Recovery(folder)
         executor = Executor(folder, self._recorder, self._drivers, self._recovery, budget)
         parts: list[object] = [gates, Timeouts(), self._recorder, executor]
         if not self.worker:
-            parts.append(Terminal(self, self._redactor))
+            parts += [Terminal(self, self._redactor), Progress(folder, self._redactor)]
             if html is not None:
                 parts.append(html.HtmlReport(self, self._redactor))
             if plugins.has_plugin("xdist"):

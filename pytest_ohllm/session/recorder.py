@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_ohllm.evidence import junit
+from pytest_ohllm.evidence.allowances import Allowances
 from pytest_ohllm.evidence.run_folder import RunFolder
 from pytest_ohllm.judgement import NotRun, Unsupported
 from pytest_ohllm.model import (
@@ -25,34 +27,41 @@ from pytest_ohllm.session.case import Case
 from pytest_ohllm.session.clinic import Clinic
 from pytest_ohllm.session.gates import Gates
 
-type Attach = Callable[[pytest.TestReport, CheckResult, str], None]
+type Attach = Callable[[pytest.TestReport, CheckResult, str, Path], None]
 
 
 class Recorder:
     """Writes each check's evidence, and hears what the drivers have to say meanwhile."""
 
     def __init__(
-        self, folder: RunFolder, gates: Gates, clinic: Clinic, attach: Attach | None
+        self,
+        folder: RunFolder,
+        gates: Gates,
+        clinic: Clinic,
+        allowances: Allowances | None,
+        attach: Attach | None,
     ) -> None:
         self._folder, self._gates, self._clinic = folder, gates, clinic
-        self._attach = attach
+        self._allowances, self._attach = allowances, attach
         self._attempt: Attempt | None = None
 
     def exchange_ended(self, exchange: Exchange) -> None:
         """Keep it at once: a crash must not lose what was already received."""
         if self._attempt is not None:
             self._attempt.folder.append_jsonl("exchanges.jsonl", exchange)
+            self._event("exchange", self._attempt.case, status=exchange.status)
 
     def transcript_made(self, transcript: Transcript) -> None:
         """Count it to the item that runs."""
         if self._attempt is not None:
             self._attempt.made.append(transcript)
+            self._event("spent", self._attempt.case, usage=transcript.usage)
 
     @contextmanager
     def check(self, item: pytest.Item, case: Case) -> Iterator[Attempt]:
         """Record a check while it runs; one that is interrupted is recorded as that."""
         case.folder.start({"node": item.nodeid, "rerun": case.rerun})
-        self._folder.event("started", profile=case.profile, stage=case.stage, check=case.check)
+        self._event("started", case)
         attempt = Attempt(item, case, case.folder)
         try:
             with self.recording(attempt):
@@ -93,18 +102,20 @@ class Recorder:
         result = attempt.result()
         attempt.folder.finish(result)
         self._gates.judge(result)
-        self._folder.event(
-            "finished",
-            profile=result.profile,
-            stage=result.stage,
-            check=result.id,
-            outcome=result.outcome,
-            seconds=round(result.seconds, 3),
+        seconds = round(result.seconds, 3)
+        self._event(
+            "finished", attempt.case, outcome=result.outcome, seconds=seconds, usage=result.usage
         )
         for report in reports:
             self._describe(attempt, report)
             if report.failed and self._attach is not None:
-                self._attach(report, result, self._folder.relative(attempt.folder))
+                shown = self._folder.relative(attempt.folder)
+                self._attach(report, result, shown, attempt.folder.path)
+
+    def _event(self, name: str, case: Case, **facts: Any) -> None:
+        """Tell those who watch."""
+        where = {"profile": case.profile, "stage": case.stage, "check": case.check}
+        self._folder.event(name, **where, **facts)
 
     def _report_interruption(self, attempt: Attempt) -> None:
         """Say how the check ended: pytest makes no report of what is interrupted.
@@ -163,6 +174,7 @@ class Recorder:
             folder=self._folder.relative(case.folder),
             rerun=case.rerun_in(result.tool_mode),
             blocked_by=self._gates.closed_before(case.profile, case.stage),
+            known=self._allowances.excuse(case.profile, result) if self._allowances else "",
         )
         others = [p for p in report.user_properties if not str(p[0]).startswith(junit.PREFIX)]
         report.user_properties = [*others, *properties]

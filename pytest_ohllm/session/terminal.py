@@ -10,6 +10,7 @@ import pytest
 from pytest_ohllm.evidence import junit
 from pytest_ohllm.evidence.redaction import Redactor
 from pytest_ohllm.model import Outcome
+from pytest_ohllm.session.views import annotation_lines, on_github
 
 if TYPE_CHECKING:
     from pytest_ohllm.session.llm_session import LlmSession
@@ -20,6 +21,10 @@ _OWN = {
     Outcome.UNSUPPORTED: ("unsupported", "u", ("UNSUPPORTED", {"cyan": True})),
 }
 """Outcomes that pytest has no word for: category, letter, and word with colour."""
+
+
+_KNOWN = ("known", "k", ("KNOWN", {"yellow": True}))
+"""What a baseline or a waiver names does not count, so it is not shown as if it did."""
 
 
 class Terminal:
@@ -43,6 +48,8 @@ class Terminal:
             return None
         about = dict(getattr(report, "user_properties", ()))
         outcome = about.get(junit.OUTCOME)
+        if report.failed and about.get(junit.KNOWN):
+            return _KNOWN
         if outcome == Outcome.NOT_RUN and not getattr(report, "not_run", False):
             return None  # the test's own skip or xfail, for which pytest has words
         return _OWN.get(Outcome(outcome)) if outcome else None
@@ -51,6 +58,8 @@ class Terminal:
         run, folder = self._session.run, self._session.folder
         if run is None or folder is None or not any(p.checks for p in run.profiles):
             return
+        from pytest_ohllm.report.github_commands import without_commands
+        from pytest_ohllm.report.safe_text import one_line
         from pytest_ohllm.report.terminal import render, render_short
 
         reporter = terminalreporter
@@ -66,15 +75,22 @@ class Terminal:
         if short:
             text = render_short(run, **style)
         else:
-            text = "\n" + render(run, run_dir=_shown(folder.path), **style)
+            page = _shown(self._session.page) if self._session.page else None
+            text = "\n" + render(run, run_dir=_shown(folder.path), page=page, **style)
         # Once more: what was redacted in the folder may have been taken apart by invisible
         # characters, which are not shown.
-        reporter.write(self._redactor.text(text))
+        text = self._redactor.text(text)
+        reporter.write(without_commands(text) if on_github() else text)
+        for problem in self._session.problems:
+            reporter.write_line(f"ohllm: {one_line(problem)}", yellow=True)
         if leaks := self._session.leaks:
             files = ", ".join(sorted({path for path, _ in leaks}))
             reporter.write_line(
                 f"ohllm: secrets are left in the run folder, do not share it: {files}", red=True
             )
+        if on_github():
+            for line in annotation_lines(run, folder.path, self._session.config.rootpath):
+                reporter.write_line(self._redactor.text(line))
 
 
 def _shown(path: os.PathLike[str]) -> str:

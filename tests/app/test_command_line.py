@@ -88,13 +88,3 @@ def test_a_reader_that_stops_reading_gets_no_traceback(folder: Path) -> None:
     process.stdout.close()  # before the process has written anything
     assert (process.wait(60), process.stderr.read()) == (1, "")  # as click has it
     process.stderr.close()
-
-
-def test_autofix_says_that_it_is_not_built_yet() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from pytest_ohllm.autofix.cli import main; main()", "junit.xml"],
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1 and "not built yet in this version" in done.stderr

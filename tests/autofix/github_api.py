@@ -64,6 +64,16 @@ def _repository_api(
             ]
         case ["POST", "pulls"]:
             return 201, _pull(hub.open(account, repository, content))
+        case ["GET", "issues", number, "comments"]:
+            return 200, [one for one in hub.comments if one["issue"] == number]
+        case ["POST", "issues", number, "comments"]:
+            made = {"id": len(hub.comments) + 1, "issue": number, "body": content["body"]}
+            hub.comments.append(made | {"user": {"login": account.login}})
+            return 201, hub.comments[-1]
+        case ["PATCH", "issues", "comments", comment]:
+            [found] = [one for one in hub.comments if str(one["id"]) == comment]
+            found["body"] = content["body"]
+            return 200, found
         case ["PATCH", "pulls", number]:
             found = [one for one in hub.pulls if str(one.number) == number]
             if not found or found[0].into is not repository:

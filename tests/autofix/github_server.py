@@ -45,6 +45,7 @@ class FakeGitHub:
         self.accounts: dict[str, Account] = {}
         self.repositories: dict[str, Repository] = {}
         self.pulls: list[Pull] = []
+        self.comments: list[Json] = []
         self.requests: list[Request] = []
         self.fork_delay = 1
         """How often git is told that a new fork is not there yet."""

@@ -31,6 +31,7 @@ from tests.autofix.programmer import (
     replaces,
     terminal,
 )
+from tests.plugin.watch import Watch
 
 WHOLE = bool(os.environ.get("OHLLM_WHOLE_SUITE"))
 SDK = "OpenHands/software-agent-sdk"
@@ -40,6 +41,9 @@ FIRST = gap("codex-temperature")
 """No setting helps with it, so that nothing but a change of the SDK can."""
 
 PATHS = "OHLLM_AUTOFIX_DIR"
+
+# Two whole repairs in some of them, each with a dozen imports of the SDK.
+pytestmark = pytest.mark.timeout(900)
 
 
 @dataclass
@@ -54,6 +58,8 @@ class Scene:
     environment: dict[str, str]
     store: Path
     outputs: list[str] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+    """Where the agent's key was seen in arguments, or in the environment of a child."""
 
     @property
     def state(self) -> Path:
@@ -73,12 +79,16 @@ class Scene:
         )
         assert done.returncode in (0, 1), done.stdout + done.stderr
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def command(self, *arguments: str) -> list[str]:
         """``ohllm-autofix junit.xml`` with these arguments beside the usual ones."""
         program = Path(sys.executable).with_name("ohllm-autofix")
         usual = [str(self.root / "junit.xml"), "--agent-profile=programmer", "--yes"]
+        return [sys.executable, str(program), *usual, *arguments]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """That command as it runs."""
         return subprocess.Popen(
-            [str(program), *usual, *arguments],
+            self.command(*arguments),
             cwd=self.root,
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
@@ -89,10 +99,12 @@ class Scene:
 
     def autofix(self, script: Script, *arguments: str, again: Script = ()) -> tuple[int, str]:
         """Run it with an agent that follows ``script``; its exit code and output."""
-        with self.agent(script, again):
+        exempt = tuple(self.command(*arguments))  # the user has given it the key as a variable
+        with self.agent(script, again), Watch(AGENT_KEY, exempt) as watch:
             process = self.start(*arguments)
             output, _ = process.communicate(timeout=600)
         self.outputs.append(output)
+        self.told |= watch.told
         return process.returncode, output
 
     @contextmanager
@@ -183,14 +195,14 @@ def made_clean(scene: Scene) -> None:
     listed = git(scene.checkout, "worktree", "list").splitlines()
     assert len(listed) == 1, listed
     assert git(scene.checkout, "status", "--short") == '?? "notes of the user.txt"'
+    assert scene.told == set()
+    keys = [v for name, v in scene.environment.items() if name.startswith("KEY_OF_")]
     for place in (scene.root / "autofix", scene.root / ".ohllm", scene.checkout, scene.hub.folder):
         for file in place.rglob("*"):
             if file.is_file() and not file.is_symlink():
                 content = file.read_bytes()
-                assert AGENT_KEY.encode() not in content, file
-                assert TOKEN.encode() not in content, file
-    assert AGENT_KEY not in "".join(scene.outputs)
-    assert TOKEN not in "".join(scene.outputs)
+                assert [key for key in (TOKEN, *keys) if key.encode() in content] == [], file
+    assert [key for key in (TOKEN, *keys) if key in "".join(scene.outputs)] == []
 
 
 @pytest.mark.parametrize(
@@ -253,7 +265,7 @@ BAD: dict[str, Any] = {
     "weakens a test": (_weakened, 2, "weakens tests/"),
     "edits a workflow": (
         lambda s: (
-            create(s.work / ".github/workflows/x.yml", "on: push\n"),
+            terminal("mkdir -p .github/workflows; echo 'on: push' > .github/workflows/x.yml"),
             *s.edits(*s.gap.edits),
         ),
         2,

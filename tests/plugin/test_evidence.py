@@ -222,6 +222,8 @@ def test_a_check_leaves_the_conversation_the_wire_and_the_result(compat: Compat)
     assert result.folder is not None
     assert {path.name for path in result.folder.iterdir()} == {
         "run.json",
+        "summary.json",
+        "report.html",
         "session.json",
         "sdk.json",
         "end.json",
@@ -251,7 +253,11 @@ def test_a_check_leaves_the_conversation_the_wire_and_the_result(compat: Compat)
     events = [
         json.loads(line) for line in (result.folder / "events.jsonl").read_text().splitlines()
     ]
-    assert [e["event"] for e in events] == ["started", "finished"] * (len(events) // 2)
+    ends = [e["event"] for e in events if e["event"] in ("started", "finished")]
+    assert ends == ["started", "finished"] * (len(ends) // 2)
+    assert {e["event"] for e in events} == {"started", "exchange", "spent", "finished"}
+    calls = sum(e["usage"]["llm_calls"] for e in events if e["event"] == "finished")
+    assert calls == result.run.profiles[0].usage.llm_calls == 9
     gate = json.loads((result.folder / "profiles").glob("*/gate.json").__next__().read_text())
     assert gate["stage"] == "C"
 
@@ -279,6 +285,8 @@ def test_run_json_is_as_its_schema_says_and_as_it_is_read_back(
         "host",
         "packages",
         "profiles",
+        "baseline",
+        "waivers",
     }
     assert about["sdk"].keys() == {"version", "path", "git_sha", "dirty"}
     assert about["run_id"] == result.folder.name

@@ -11,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pytest_ohllm.autofix import markdown
 from pytest_ohllm.autofix.errors import Refused
 from pytest_ohllm.autofix.pull_request import (
     LONGEST_BODY,
@@ -22,6 +21,7 @@ from pytest_ohllm.autofix.pull_request import (
     renewed,
     title,
 )
+from pytest_ohllm.report import safe_markdown as markdown
 
 TEMPLATE = """\
 <!-- Stay a draft until this is ready. Example:

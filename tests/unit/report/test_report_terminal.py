@@ -69,6 +69,20 @@ class TestAnswer:
         assert "native tools · 9 calls · 12.3k tokens · $0.0123 · 8.2 s" in text
         assert text.rstrip().endswith("evidence in .ohllm/runs/x")
 
+    def test_the_last_line_names_the_page(
+        self, run: Make[Run], profile: Make[ProfileReport]
+    ) -> None:
+        folder = ".ohllm/runs/" + "x" * 100
+        text = render(
+            run(profile("sim")),
+            width=80,
+            color=False,
+            ascii=True,
+            run_dir=folder,
+            page=f"{folder}/report.html",
+        )
+        assert text.endswith(f"\n  open {folder}/report.html\n"), "in one piece, to be copied"
+
     def test_every_profile_has_its_verdict(self, mixed: Run) -> None:
         text = shown(mixed)
         assert re.search(r"sim +✓ WORKS +✓ 3/3 +✓ 2/2 +✓ 2/2 +✓ 1/1$", text, re.MULTILINE)
