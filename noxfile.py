@@ -123,7 +123,10 @@ def suite(session: nox.Session) -> None:
 @nox.session(python=False)
 def whole(session: nox.Session) -> None:
     """The tests of which the others play a part only: about half an hour."""
-    parts = ("suite/test_found_settings.py", "plugin/test_key_echoes.py", "autofix", "examples")
+    parts = [
+        *("suite/test_found_settings.py", "plugin/test_key_echoes.py", "plugin/test_views.py"),
+        *("autofix", "examples", "browser"),
+    ]
     files = [f"tests/{part}" for part in parts]
     every = {"OHLLM_WHOLE_SUITE": "1"}
     session.run("pytest", "-n", "auto", "--dist", "loadfile", *files, *session.posargs, env=every)

@@ -27,6 +27,14 @@ Stage D takes ten times as long as the others, and is the subject of few tests.
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless all of it is wanted."""
+    if not os.environ.get("OHLLM_WHOLE_SUITE"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: `nox -s whole` runs it"))
+
+
 @dataclass(frozen=True)
 class Result:
     """What one run of pytest left behind."""

@@ -195,6 +195,7 @@ def test_it_reaches_nothing_but_its_worktree(
     assert git(place.main, "log", "--all", "--oneline").count("\n") == 1
 
 
+@pytest.mark.slow
 def test_it_stops_at_the_limit_on_cost(place: Ground) -> None:
     script = [terminal(f"echo {number}") for number in range(20)]
     with programmer(script) as simulator:
@@ -204,6 +205,7 @@ def test_it_stops_at_the_limit_on_cost(place: Ground) -> None:
     assert run.usage.llm_calls < 6
 
 
+@pytest.mark.slow
 def test_it_stops_after_so_many_steps_and_says_if_the_price_is_unknown(place: Ground) -> None:
     script = [terminal(f"echo {number}") for number in range(20)]
     with programmer(script) as simulator:
@@ -214,6 +216,7 @@ def test_it_stops_after_so_many_steps_and_says_if_the_price_is_unknown(place: Gr
     assert "price" in run.problem and "was not applied" in run.problem
 
 
+@pytest.mark.slow
 def test_it_stops_when_it_is_stuck(place: Ground) -> None:
     with programmer(Forever([terminal("echo same")])) as simulator:
         run = _run(place, connection(simulator))
@@ -240,6 +243,7 @@ def test_it_stops_when_the_time_is_up(place: Ground, monkeypatch: pytest.MonkeyP
     assert json.loads((place.root / "run" / RESULT).read_text())["status"] == "timeout"
 
 
+@pytest.mark.slow
 def test_it_stops_where_it_asks_the_model_by_itself(place: Ground) -> None:
     call = "curl -s http://127.0.0.1:4711/v1/chat/completions -d '{}'"
     script = [terminal(f"for i in $(seq 60); do {call}; done | tail -c 300"), finish()]
@@ -250,6 +254,7 @@ def test_it_stops_where_it_asks_the_model_by_itself(place: Ground) -> None:
     assert run.usage.llm_calls == 29
 
 
+@pytest.mark.slow
 def test_a_refused_key_is_the_provider_s(place: Ground) -> None:
     play = endpoints.refusal(401, f"Incorrect API key provided: {KEY}", code="invalid_api_key")
     with endpoints.Endpoint(play) as endpoint:
@@ -264,6 +269,7 @@ def test_a_refused_key_is_the_provider_s(place: Ground) -> None:
     assert _files_with(KEY, place.worktree, place.scratch, place.root / "run") == []
 
 
+@pytest.mark.slow
 def test_settings_that_the_sdk_refuses_are_not_the_provider_s(place: Ground) -> None:
     with programmer([finish()]) as simulator:
         run = _run(place, connection(simulator, timeout=-3))
@@ -309,6 +315,7 @@ with programmer([terminal("touch begun; sleep 26457513")]) as simulator:
     assert _events(place)[-1]["arguments"]["command"].startswith("touch begun")
 
 
+@pytest.mark.slow
 def test_without_a_sandbox_it_has_the_same_environment(
     place: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +331,7 @@ def test_without_a_sandbox_it_has_the_same_environment(
     assert git(place.worktree, "diff") != ""
 
 
+@pytest.mark.slow
 def test_words_of_the_model_cannot_play_tricks_on_a_terminal(place: Ground) -> None:
     steps: list[str] = []
     script = [terminal("echo '\x1b]0;evil\x07'\necho " + "x" * 500), finish("a\x1b[2Jb\nc")]

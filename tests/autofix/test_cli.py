@@ -347,6 +347,7 @@ class TestThisMachine:
         assert len(command.repository.git("worktree", "list").splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_real_failures_that_are_not_the_sdks_are_refused_with_their_reasons(
     compat: Compat, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

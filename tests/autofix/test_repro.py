@@ -46,10 +46,6 @@ PLAYED = {
 Of the last one it is the answer that cannot be read, which no setting changes.
 """
 
-WHOLE = bool(os.environ.get("OHLLM_WHOLE_SUITE"))
-if not WHOLE:
-    PLAYED = dict(list(PLAYED.items())[:3])
-
 
 @dataclass
 class Script:
@@ -122,6 +118,7 @@ def capsule_of(compat: Compat, key: str) -> Capsule:
 
 
 @pytest.mark.parametrize("name", PLAYED)
+@pytest.mark.slow
 def test_the_scripts_show_the_failure_and_that_it_is_gone(
     name: str, compat: Compat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +133,7 @@ def test_the_scripts_show_the_failure_and_that_it_is_gone(
             "wrong key": Script(online, key="sk-sim-not-the-right-one"),
             "no key": Script(online),
         }
-        if remedy and WHOLE:
+        if remedy:
             scripts["online, helped"] = Script(online, remedy.settings, key=simulator.api_key)
         ended = played(scripts)
         assert len(simulator.journal) > asked

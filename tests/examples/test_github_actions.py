@@ -68,6 +68,7 @@ def test_who_may_write_runs_nothing_of_others_and_has_no_key(workflow: Path) -> 
             assert not re.search(r"(?m)^\s*(pip|uv|pytest|python3?|ohllm|bash|sh)\b", run), name
 
 
+@pytest.mark.slow
 def test_one_job_for_each_profile_and_one_matrix_of_all(github: GitHub) -> None:
     """Two that work, and one whose job leaves nothing."""
     works = {"profile": "sim:rejects-stop", "environment": "llm"}

@@ -42,7 +42,9 @@ class Seen:
         return (self.project.path / name).read_text()
 
 
-@pytest.fixture(scope="module", params=["alone", "with two workers"])
+@pytest.fixture(
+    scope="module", params=["alone", pytest.param("with two workers", marks=pytest.mark.slow)]
+)
 def seen(request: pytest.FixtureRequest, make_project: MakeProject) -> Seen:
     project = make_project("views")
     files = ("--junitxml=junit.xml", "--html=html/report.html", "--self-contained-html")
