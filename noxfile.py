@@ -124,12 +124,14 @@ def suite(session: nox.Session) -> None:
 def whole(session: nox.Session) -> None:
     """The tests of which the others play a part only: about half an hour."""
     parts = [
-        *("suite/test_found_settings.py", "plugin/test_key_echoes.py", "plugin/test_views.py"),
-        *("autofix", "examples", "browser"),
+        *("suite/test_found_settings.py", "plugin/test_key_echoes.py"),
+        *("autofix", "examples"),
     ]
     files = [f"tests/{part}" for part in parts]
     every = {"OHLLM_WHOLE_SUITE": "1"}
-    session.run("pytest", "-n", "auto", "--dist", "loadfile", *files, *session.posargs, env=every)
+    parallel = ("-n", "auto", "--dist", "loadfile", *session.posargs)
+    session.run("pytest", *parallel, *files, env=every)
+    session.run("pytest", *parallel, "tests", "-m", "slow", env=every)
 
 
 @nox.session(python=False)

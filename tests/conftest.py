@@ -7,8 +7,10 @@ import os
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,14 @@ NO_GATES = "--llm-gates=none"
 
 Stage D takes ten times as long as the others, and is the subject of few tests.
 """
+
+
+def some_of(names: Iterable[str]) -> list[Any]:
+    """Parameters for a test, of which every third is run each time, and all where all is wanted."""
+    return [
+        name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.slow)
+        for number, name in enumerate(names)
+    ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

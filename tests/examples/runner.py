@@ -53,9 +53,9 @@ def installed(built: Path) -> dict[str, str]:
     """Variables of a runner: what is installed, and where from."""
     if not WHOLE:
         return {"OHLLM_PACKAGE": str(built), "SDK_PACKAGES": ""}
-    return {"OHLLM_PACKAGE": str(built)} | {
-        name: value for name, value in os.environ.items() if _INDEX.search(name)
-    }
+    index = {name: value for name, value in os.environ.items() if _INDEX.search(name)}
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
+    return {"OHLLM_PACKAGE": str(built), "UV_CACHE_DIR": str(cache), **index}
 
 
 def wheel(folder: Path) -> Path:
