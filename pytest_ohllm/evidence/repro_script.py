@@ -107,7 +107,7 @@ def play(settings: dict[str, Any], key: str, scene: dict[str, Any]) -> None:
         known["native_tool_calling"] = scene["tool_mode"] == "native"
     # A saved profile says all of these as well.
     known |= {"api_key": key, "usage_id": "repro", "num_retries": 0, "timeout": 120}
-    llm = LLM(**known)
+    llm: Any = LLM(**known)
     if "prompt" in scene:
         message = Message(role="user", content=[TextContent(text=scene["prompt"])])
         more: dict[str, Any] = {"on_token": lambda _chunk: None} if scene.get("stream") else {}
@@ -130,8 +130,8 @@ def converse(llm: Any, scene: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as workspace:
         for name, text in scene.get("files", {}).items():
             (Path(workspace) / name).write_text(text, encoding="utf-8")
-        agent = Agent(llm=llm, tools=[Tool(name=TerminalTool.name)])
-        conversation = Conversation(
+        agent: Any = Agent(llm=llm, tools=[Tool(name=TerminalTool.name)])
+        conversation: Any = Conversation(
             agent=agent, workspace=workspace, visualizer=None, max_iteration_per_run=8
         )
         conversation.set_confirmation_policy(AlwaysConfirm())
