@@ -32,6 +32,8 @@ OWN = f"""
 import json
 from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 LOOKS = {LOOKS!r}
 
 def test_looks_around(llm_driver):
