@@ -18,6 +18,8 @@ from pytest_ohllm.simulator.server import Simulator
 from tests.conftest import Result
 from tests.plugin.conftest import MakeProject, leaks
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-canary-7Fh2kQ9xVb3LmZ0aRt5WcYp8"
 
 LOOKS = {
@@ -31,8 +33,6 @@ LOOKS = {
 OWN = f"""
 import json
 from pathlib import Path
-
-pytestmark = pytest.mark.slow
 
 LOOKS = {LOOKS!r}
 
