@@ -40,13 +40,21 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
+"""Modules stay together: many of them share one slow run of pytest."""
+
+
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """Unit and end-to-end tests with coverage; arguments go to pytest."""
+    """Unit and end-to-end tests; arguments go to pytest."""
+    session.run("pytest", "tests", *PARALLEL, *session.posargs)
+
+
+@nox.session(python=False)
+def coverage(session: nox.Session) -> None:
+    """The same, measuring what they cover, which takes twice as long."""
     session.run("coverage", "erase")
-    # Modules stay together: many of them share one slow run of pytest.
-    parallel = ("-n", "auto", "--dist", "loadfile")
-    session.run("coverage", "run", "-m", "pytest", "tests", *parallel, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "tests", *PARALLEL, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     # A selection of tests covers a part of the code, which says nothing.
     threshold = ["--fail-under=0"] if session.posargs else []

@@ -256,10 +256,15 @@ def full_listener() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+_held: list[socket.socket] = []
+
+
 def unused_port() -> int:
-    """A port at which nothing listens."""
-    with socket.create_server((HOST, 0)) as sock:
-        return int(sock.getsockname()[1])
+    """A port at which nothing listens, nor can begin to while this process lives."""
+    sock = socket.socket()
+    sock.bind((HOST, 0))
+    _held.append(sock)
+    return int(sock.getsockname()[1])
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:

@@ -80,11 +80,13 @@ def test_the_process_ends_with_that_code_and_no_traceback(ohllm_process: Any) ->
 
 
 def test_a_reader_that_stops_reading_gets_no_traceback(folder: Path) -> None:
-    program = "import sys; from pytest_ohllm.app.cli import run; sys.exit(run(['profiles','list']))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    program = (
+        "import sys; from pytest_ohllm.app.cli import run; sys.stdin.read(); "
+        "sys.exit(run(['profiles', 'list']))"
     )
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()  # before the process has written anything
-    assert (process.wait(60), process.stderr.read()) == (1, "")  # as click has it
-    process.stderr.close()
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", program], text=True, **pipes) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdout.close()
+        process.stdin.close()  # only now does it begin
+        assert (process.wait(60), process.stderr.read()) == (1, "")  # as click has it

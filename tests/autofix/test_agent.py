@@ -37,8 +37,6 @@ from tests.autofix.programmer import (
     view,
 )
 
-pytestmark = pytest.mark.slow
-
 KEY = "sk-canary-Hn4wQ8zLp2Xv6Tc9Rb3Yd7Gm"
 CANARY = "canary-0d52f7b8c1e64a93"
 LIMITS = Limits(cost=5.0, minutes=2.0, iterations=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -203,25 +204,31 @@ def test_the_places_of_this_python_are_its_own_alone() -> None:
     assert any(executable.is_relative_to(place) for place in (*places, Path("/usr")))
 
 
+def seconds() -> str:
+    """How long something sleeps that is looked for afterwards: no other process does so."""
+    return str(10**9 + secrets.randbelow(10**9))
+
+
 def test_nothing_is_left_of_what_runs_too_long(place: Ground) -> None:
+    long = seconds()
     script = (
-        "echo begun; (setsid nohup sleep 31415926 >/dev/null 2>&1 &); trap '' TERM INT; "
-        "sleep 31415926"
+        f"echo begun; (setsid nohup sleep {long} >/dev/null 2>&1 &); trap '' TERM INT; sleep {long}"
     )
     started = time.monotonic()
     done = place.shell(script, timeout=1)
     assert done.timed_out and "begun" in done.output
     assert time.monotonic() - started < 5
-    assert running("31415926") == []
+    assert running(long) == []
 
 
 @pytest.mark.parametrize("unsafe", [False, True])
 def test_nothing_is_left_in_the_background(place: Ground, unsafe: bool) -> None:
-    script = "(setsid nohup sleep 27182818 >/dev/null 2>&1 &); sleep 27182818 & echo ended; exit 3"
+    long = seconds()
+    script = f"(setsid nohup sleep {long} >/dev/null 2>&1 &); sleep {long} & echo ended; exit 3"
     done = place.shell(script, unsafe=unsafe)
     assert (done.code, done.timed_out) == (3, False)
     assert "ended" in done.output
-    assert running("27182818") == []
+    assert running(long) == []
 
 
 @pytest.mark.parametrize("unsafe", [False, True])
@@ -229,17 +236,19 @@ def test_nothing_is_left_in_the_background(place: Ground, unsafe: bool) -> None:
 def test_an_exception_ends_what_runs(
     place: Ground, error: type[BaseException], unsafe: bool
 ) -> None:
+    long = seconds()
+
     def on_line(line: str) -> None:
         raise error(line)
 
     with pytest.raises(error, match="first"):
         place.sandbox(unsafe=unsafe).run(
-            ["bash", "-c", "echo first; sleep 16180339; echo second"],
+            ["bash", "-c", f"echo first; sleep {long}; echo second"],
             environment=environment_for(place.worktree, place.scratch),
             timeout=30,
             on_line=on_line,
         )
-    assert running("16180339") == []
+    assert running(long) == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

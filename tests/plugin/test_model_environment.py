@@ -18,7 +18,6 @@ from pytest_ohllm.simulator.server import Simulator
 from tests.conftest import Result
 from tests.plugin.conftest import MakeProject, leaks
 
-pytestmark = pytest.mark.slow
 
 KEY = "sk-canary-7Fh2kQ9xVb3LmZ0aRt5WcYp8"
 

@@ -10,11 +10,11 @@ from typing import Self
 from tests.plugin.conftest import disguises
 
 PROC = Path("/proc")
-_PAUSE = 0.02
+_PAUSE = 0.05
 
 
 class Watch:
-    """From ``with`` to the end of its block, every process is looked at many times a second.
+    """From ``with`` to the end of its block, every process is looked at twenty times a second.
 
     ``told`` lists where the secret was seen: in the arguments of any process, and in the
     environment of any but the one whose arguments are ``exempt``. A child that has just been forked
