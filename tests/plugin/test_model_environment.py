@@ -18,7 +18,6 @@ from pytest_ohllm.simulator.server import Simulator
 from tests.conftest import Result
 from tests.plugin.conftest import MakeProject, leaks
 
-
 KEY = "sk-canary-7Fh2kQ9xVb3LmZ0aRt5WcYp8"
 
 LOOKS = {
