@@ -35,11 +35,12 @@ class Repertoire:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._played: dict[tuple[str, str, int], Any] = {}
+        self._played: dict[tuple[str, str, int, int], Any] = {}
 
-    def get[T](self, name: str, play: Callable[[], T]) -> T:
-        """What ``play`` gave when it was asked for first."""
-        key = (name, self._driver.settings_id, self._driver.generation)
+    def get[T](self, name: str, play: Callable[[], T], *, each_round: bool = True) -> T:
+        """What ``play`` gave when it was asked for first, in this round of a run that repeats."""
+        driver = self._driver
+        key = (name, driver.settings_id, driver.times_forgotten, each_round and driver.round)
         if key not in self._played:
             self._played[key] = play()
         found: T = self._played[key]
@@ -71,7 +72,7 @@ def wrong_model(llm_driver: Driver, repertoire: Repertoire) -> Transcript:
 @pytest.fixture
 def tooling(llm_driver: Driver, llm_tools: str, repertoire: Repertoire) -> Tooling:
     """Which way of calling tools to use, learnt on the way."""
-    return repertoire.get("tooling", lambda: Tooling(llm_driver, llm_tools))
+    return repertoire.get("tooling", lambda: Tooling(llm_driver, llm_tools), each_round=False)
 
 
 @pytest.fixture

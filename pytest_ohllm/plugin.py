@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUITE = "compat_suite"
 _LONGEST_SECONDS = 86_400
 _MOST_PROBES = 1000
+_MOST_REPEATS = 100
 
 _SESSION: pytest.StashKey[LlmSession] = pytest.StashKey()
 
@@ -88,6 +89,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=12,
         help="Requests that may be spent on finding out why a check failed, and as many again on "
         "settings that make it pass (default: 12; 0 switches both off).",
+    )
+    group.addoption(
+        "--llm-repeat",
+        metavar="N",
+        type=_repeats,
+        default=1,
+        help="Run each check of stages B and C, where the model may do otherwise each time, up to "
+        "N times: no longer than it takes to tell a model that nearly always passes from one that "
+        "passes half of the time, which is five times if it always passes (default: 1).",
     )
     group.addoption(
         "--llm-run-dir",
@@ -198,6 +208,15 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _repeats(text: str) -> int:
+    """A number of times."""
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_REPEATS:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 1 to {_MOST_REPEATS}, got {text!r}"
+        )
+    return int(text)
+
+
 def _asks_on_command_line(options: Any) -> bool:
     names = ("llm_profile", "llm_model", "llm_base_url", "llm_api_key_env", "llm_stages")
     return any(getattr(options, name, None) for name in names)
@@ -225,6 +244,12 @@ def llm_profile(request: pytest.FixtureRequest) -> Profile:
     if _SESSION not in request.config.stash:
         pytest.skip("no LLM profile: name one with --llm-profile=NAME")
     return _session(request).connection(request.param).profile
+
+
+@pytest.fixture
+def llm_attempt(request: pytest.FixtureRequest) -> int:
+    """Which of the runs of the same check this is, from 1 on: see ``--llm-repeat``."""
+    return int(getattr(request, "param", 1))
 
 
 @pytest.fixture(scope="session")

@@ -167,19 +167,33 @@ def _checks(attempts: Sequence[Attempt]) -> tuple[CheckSummary, ...]:
 
 
 def _check(attempts: Sequence[Attempt]) -> CheckSummary:
-    """The attempts of one check as one; the worst of them lends diagnosis and folder."""
+    """The attempts of one check as one; the worst that ran lends diagnosis and folder."""
     outcomes = [attempt.result.outcome for attempt in attempts]
-    telling = min(attempts, key=lambda one: verdict.WORST_FIRST.index(one.result.outcome))
+    outcome = verdict.merged(outcomes)
+    decided = [one for one in attempts if one.result.outcome is not Outcome.NOT_RUN] or attempts
+    telling = min(decided, key=lambda one: verdict.WORST_FIRST.index(one.result.outcome))
     return CheckSummary(
         id=telling.result.id,
         stage=telling.result.stage,
-        outcome=verdict.merged(outcomes),
+        outcome=outcome,
         seconds=sum(attempt.result.seconds for attempt in attempts),
         llm_calls=sum(attempt.result.usage.llm_calls for attempt in attempts),
         reason=telling.result.reason,
-        diagnosis=telling.result.diagnosis,
+        diagnosis=_counted(telling.result.diagnosis, outcome, outcomes),
         folder=telling.folder,
     )
+
+
+def _counted(
+    diagnosis: Diagnosis | None, outcome: Outcome, outcomes: Sequence[Outcome]
+) -> Diagnosis | None:
+    """What went wrong, and how often it did, where it did not always."""
+    tried = [one for one in outcomes if one in (Outcome.PASSED, Outcome.FAILED, Outcome.FLAKY)]
+    if diagnosis is None or outcome is not Outcome.FLAKY or len(tried) < 2:
+        return diagnosis
+    failed = len(tried) - tried.count(Outcome.PASSED)
+    summary = f"{failed} of {len(tried)} times, {diagnosis.summary}"
+    return diagnosis.model_copy(update={"summary": summary})
 
 
 def _attempts(path: Path, profile: Path, name: str) -> list[Attempt]:

@@ -68,7 +68,8 @@ class Player:
         self.listener = listener
         self.recover: Callable[[Transcript, int], float | None] | None = None
         self._originals: dict[float, httpx.Request] = {}
-        self.generation = 0
+        self.round = 1
+        self.times_forgotten = 0
         environment.lend_stderr()
 
     def fork(self, listener: Listener) -> Self:
@@ -92,7 +93,7 @@ class Player:
 
     def forget(self) -> None:
         """Let no scenario that was played before be reused."""
-        self.generation += 1
+        self.times_forgotten += 1
 
     @property
     def settings_id(self) -> str:

@@ -15,6 +15,15 @@ from pytest_ohllm.model import Stage, ToolMode
 CASE: pytest.StashKey[Case] = pytest.StashKey()
 
 
+ATTEMPT = "llm_attempt"
+"""The parameter by which a check is run several times."""
+
+
+def attempt_id(number: int) -> str:
+    """What the id of the test says of it."""
+    return f"try{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One check of one profile.
@@ -29,6 +38,7 @@ class Case:
     folder: CheckFolder
     rerun: str
     """A command that runs this check alone."""
+    attempt: int = 1
 
     def rerun_in(self, mode: ToolMode | None) -> str:
         """That command after tools were called in ``mode``."""
@@ -61,12 +71,14 @@ def check_id(item: pytest.Item) -> str:
 def _other_ids(callspec: object) -> list[str]:
     params = getattr(callspec, "params", {})
     indices = getattr(callspec, "indices", {})
-    if set(params) == {"llm_profile"}:
+    if set(params) <= {"llm_profile", ATTEMPT}:
         return []
-    # The profile was parametrized first, so its id is the first part of the whole.
+    # These were parametrized first, so their ids are the first parts of the whole.
     whole = str(getattr(callspec, "id", ""))
     profile = str(params.get("llm_profile", ""))
     rest = whole.removeprefix(profile).removeprefix("-")
+    if ATTEMPT in params:
+        rest = rest.removeprefix(attempt_id(params[ATTEMPT])).removeprefix("-")
     return [rest] if indices and rest else []
 
 

@@ -9,10 +9,11 @@ from _pytest.runner import runtestprotocol
 
 from pytest_ohllm.diagnosis import remedies
 from pytest_ohllm.evidence.run_folder import RunFolder
+from pytest_ohllm.evidence.statistics import settled
 from pytest_ohllm.model import Confidence, Diagnosis, Outcome, Remedy, Stage, ToolMode
 from pytest_ohllm.sdk.driver import Driver
 from pytest_ohllm.session.attempt import Attempt
-from pytest_ohllm.session.case import CASE
+from pytest_ohllm.session.case import CASE, Case
 from pytest_ohllm.session.recorder import Recorder
 from pytest_ohllm.session.recovery import Recovery
 
@@ -40,6 +41,7 @@ class Executor:
         self._folder, self._recorder, self._drivers = folder, recorder, drivers
         self._recovery, self._budget = recovery, budget
         self._passed: dict[str, list[pytest.Item]] = {}
+        self._outcomes: dict[tuple[str, str], list[Outcome]] = {}
         self._tried: dict[tuple[str, Stage], list[dict[str, Any]]] = {}
         self._remedies: dict[str, Remedy] = {}
 
@@ -50,9 +52,13 @@ class Executor:
         case = item.stash.get(CASE, None)
         if case is None:
             return None
+        if case.attempt > 1 and self._is_settled(case):
+            item.session._setupstate.teardown_exact(nextitem)
+            return True
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         if driver := self._drivers.get(case.profile):
             driver.left = driver.timeout
+            driver.round = case.attempt
             self._recovery.check(driver)
         with self._recorder.check(item, case) as attempt:
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
@@ -66,9 +72,17 @@ class Executor:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
+    def _is_settled(self, case: Case) -> bool:
+        """Whether running the check once more would tell nothing."""
+        outcomes = self._outcomes.get((case.profile, case.check), [])
+        passed = outcomes.count(Outcome.PASSED)
+        return settled(passed, len(outcomes) - passed)
+
     def _may_be_helped(self, attempt: Attempt) -> bool:
         failed = attempt.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE)
-        return self._budget > 0 and failed and attempt.case.stage.mandatory
+        # What has passed before, or was not helped then, is not a matter of settings.
+        first = attempt.case.attempt == 1
+        return self._budget > 0 and failed and first and attempt.case.stage.mandatory
 
     def _helped(
         self, attempt: Attempt, nextitem: pytest.Item | None
@@ -182,9 +196,11 @@ class Executor:
 
     def _remember(self, attempt: Attempt) -> None:
         """Keep what has passed and asked the model something, to see whether it still does."""
+        case, passed = attempt.case, attempt.outcome is Outcome.PASSED
+        self._outcomes.setdefault((case.profile, case.check), []).append(attempt.outcome)
         asked = attempt.result().usage.llm_calls > 0
-        if attempt.outcome is Outcome.PASSED and attempt.case.stage.mandatory and asked:
-            self._passed.setdefault(attempt.case.profile, []).append(attempt.item)
+        if passed and asked and case.stage.mandatory and case.attempt == 1:
+            self._passed.setdefault(case.profile, []).append(attempt.item)
 
 
 def _unreliable(diagnosis: Diagnosis) -> Diagnosis:

@@ -9,7 +9,18 @@ import pytest
 from pytest_ohllm.evidence.run_folder import RunFolder
 from pytest_ohllm.model import Stage
 from pytest_ohllm.profiles import builtin
-from pytest_ohllm.session.case import CASE, Case, check_id, rerun_command, stage_of
+from pytest_ohllm.session.case import (
+    ATTEMPT,
+    CASE,
+    Case,
+    attempt_id,
+    check_id,
+    rerun_command,
+    stage_of,
+)
+
+REPEATED = frozenset({Stage.B, Stage.C})
+"""Where the model may do otherwise each time; A and D look at what went over the wire."""
 
 
 class Selection:
@@ -32,11 +43,17 @@ class Selection:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        if "llm_profile" in metafunc.fixturenames:
-            # First of all, so that the profile comes first in the id: [NAME-other].
-            metafunc.parametrize(
-                "llm_profile", self._profiles, ids=self._profiles, indirect=True, scope="session"
-            )
+        if "llm_profile" not in metafunc.fixturenames:
+            return
+        # First of all, so that the profile comes first in the id: [NAME-other].
+        metafunc.parametrize(
+            "llm_profile", self._profiles, ids=self._profiles, indirect=True, scope="session"
+        )
+        times = self._config.option.llm_repeat
+        if times > 1 and stage_of(metafunc.definition) in REPEATED:
+            metafunc.fixturenames.append(ATTEMPT)
+            numbers = range(1, times + 1)
+            metafunc.parametrize(ATTEMPT, numbers, ids=map(attempt_id, numbers), indirect=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -61,9 +78,10 @@ class Selection:
         if profile is None:
             return
         stage, check = stage_of(item), check_id(item)
-        folder = self._folder.check_folder(profile, stage, check)
+        attempt = callspec.params.get(ATTEMPT, 1) if callspec else 1
+        folder = self._folder.check_folder(profile, stage, check, attempt)
         rerun = rerun_command(item, self._options(item, profile))
-        item.stash[CASE] = Case(profile, stage, check, folder, rerun)
+        item.stash[CASE] = Case(profile, stage, check, folder, rerun, attempt)
         timed = item.get_closest_marker("timeout") is not None
         if not timed and self._config.pluginmanager.has_plugin("timeout"):
             item.add_marker(pytest.mark.timeout(self._timeout))
@@ -79,11 +97,15 @@ class Selection:
                 "--llm-api-key-env": option.llm_api_key_env,
             }
         chosen["--llm-tools"] = None if option.llm_tools == "auto" else option.llm_tools
+        if ATTEMPT in getattr(item, "fixturenames", ()):
+            chosen["--llm-repeat"] = str(option.llm_repeat)
         if "llm_gates" in getattr(item, "fixturenames", ()):
             chosen["--llm-gates"] = None if option.llm_gates == "auto" else option.llm_gates
         return [f"{name}={value}" for name, value in chosen.items() if value]
 
-    def _order(self, item: pytest.Item) -> tuple[int, str]:
-        """Other tests first, as they came; then profiles as selected, stages in order."""
+    def _order(self, item: pytest.Item) -> tuple[int, str, int]:
+        """Other tests first, as they came; then profiles as selected, stages in order, rounds."""
         case = item.stash.get(CASE, None)
-        return (-1, "") if case is None else (self._profiles.index(case.profile), case.stage)
+        if case is None:
+            return -1, "", 0
+        return self._profiles.index(case.profile), case.stage, case.attempt

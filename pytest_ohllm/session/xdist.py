@@ -84,7 +84,9 @@ class Workers:
             if about.get("node") != crashitem or (started.parent / "result.json").exists():
                 continue
             assert folder is not None
-            check = folder.check_folder(about["profile"], Stage(about["stage"]), about["id"])
+            check = folder.check_folder(
+                about["profile"], Stage(about["stage"]), about["id"], about.get("attempt", 1)
+            )
             result = _crash(crashitem, about)
             check.finish(result)
             return result, folder.relative(check), about.get("rerun")

@@ -181,7 +181,8 @@ class TestAttempts:
         leave(result("C"), attempt=3)
         (check,) = read_run(begun.path).profiles[0].checks
         assert (check.outcome, check.llm_calls, check.seconds) == (Outcome.FLAKY, 3, 4.5)
-        assert check.diagnosis == DOWN
+        summary = f"1 of 3 times, {DOWN.summary}"
+        assert check.diagnosis == DOWN.model_copy(update={"summary": summary})
         assert check.folder.endswith("~try2")
 
 

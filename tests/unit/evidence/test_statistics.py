@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ohllm.evidence.statistics import fisher, sign_test, wilson
+from pytest_ohllm.evidence.statistics import fisher, settled, sign_test, wilson
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,17 @@ def test_the_sign_test(one: int, other: int, expected: float) -> None:
 def test_wilsons_interval(passed: int, of: int, low: float, high: float) -> None:
     assert wilson(passed, of) == pytest.approx((low, high), abs=0.005)
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "enough"),
+    [
+        *((0, 0, False), (4, 0, False), (5, 0, True), (0, 1, False), (0, 2, True)),
+        *((2, 2, True), (3, 2, False), (8, 1, False), (9, 1, True), (4, 1, False)),
+    ],
+)
+def test_the_sequential_test_ends_when_it_can_tell(passed: int, failed: int, enough: bool) -> None:
+    assert settled(passed, failed) is enough
 
 
 COUNTS = st.integers(0, 40).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of)))
