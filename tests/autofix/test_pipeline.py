@@ -219,7 +219,7 @@ def test_a_real_gap_becomes_a_proved_pull_request(scene: Scene) -> None:
     assert pull.draft
     assert (pull.base, pull.head.name) == ("main", "bot/software-agent-sdk")
     assert pull.branch.startswith("ohllm/")
-    assert pull.url if hasattr(pull, "url") else str(pull.number) in output
+    assert f"/pull/{pull.number}" in output
     assert "| the failed checks | red | green |" in pull.body, pull.body
     for told in ("HUMAN:", "## Why", "| repro, offline | red | green |", "with the change taken"):
         assert told in pull.body, pull.body
@@ -305,7 +305,8 @@ BAD: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", [one for one in BAD if WHOLE or one == "writes a key"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BAD)
 def test_a_bad_patch_is_refused_with_the_reason(scene: Scene, name: str) -> None:
     make, code, reason = BAD[name]
     ended, output = scene.autofix(make(scene))

@@ -9,8 +9,6 @@ import pytest
 
 from tests.browser.conftest import PROFILES, Open, Reports
 
-pytestmark = pytest.mark.slow
-
 LOOKS = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},

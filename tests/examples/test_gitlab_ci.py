@@ -127,6 +127,7 @@ def notes() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_the_jobs_of_a_matrix_become_one_page_and_one_note(gitlab: GitLab) -> None:
     codes = {"sim:down sim:bad-key": 10}
     codes |= {"sim": 0, "sim:parrot": 1} if WHOLE else {}

@@ -46,6 +46,7 @@ def recipe(folder: Path, path: str, *arguments: str) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.slow
 def test_several_profiles_become_one_matrix(tmp_path: Path, path: str) -> None:
     profiles = ["sim:down", *(["sim:bad-key", "sim", "sim:rejects-stop"] if WHOLE else [])]
 

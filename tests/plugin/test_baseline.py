@@ -147,6 +147,7 @@ def test_a_run_that_goes_on_is_no_baseline(own: Any, compat: Compat) -> None:
     assert result.ret == 4 and "names a run that is still going on" in result.output
 
 
+@pytest.mark.slow
 def test_it_holds_with_workers_and_behind_a_closed_gate(compat: Compat) -> None:
     options = ("--llm-profile=sim:parrot", "--llm-profile=sim", "--llm-probes=0")
     before = compat(*options)
