@@ -114,12 +114,13 @@ def sdk(session: nox.Session, sdk: str) -> None:
 
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
-    """What it costs: idle, stages A to C beside the SDK's import, a diagnosis, redaction."""
+    """What it costs: idle, stages A to C beside the SDK's import, a diagnosis, redaction, a fix."""
     session.run("python", "tests/bench/bench.py", *session.posargs)
     session.run("python", "tests/bench/diagnosis.py")
     session.run("python", "tests/bench/page.py")
     session.run("python", "tests/bench/runs.py")
     session.run("python", "tests/bench/redactor.py")
+    session.run("python", "tests/bench/autofix.py")
 
 
 @nox.session(python=False)
