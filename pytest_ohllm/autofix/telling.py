@@ -91,7 +91,7 @@ class Teller:
         mark, style = _MARKS[outcome.status]
         cost = "" if not outcome.cost else f", {outcome.cost:.2f} USD"
         self._print("")
-        self._print(f"{mark} {_WORDS[outcome.status]}  ({outcome.seconds:.0f} s{cost})", style)
+        self._print(f"{mark} {_WORDS[outcome.status]} ({outcome.seconds:.0f} s{cost})", style)
         if outcome.rows:
             self._console.print(_table(outcome))
         for line in (outcome.url, outcome.reason, outcome.advice):

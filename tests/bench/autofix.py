@@ -12,7 +12,7 @@ import sys
 
 TARGET = 60.0
 TEST = "test_a_real_gap_becomes_a_proved_pull_request"
-WHOLE = re.compile(r"^. the pull request is there  \((\d+) s", re.M)
+WHOLE = re.compile(r"^. the pull request is there \((\d+) s", re.M)
 ROUND = re.compile(r"round \d+: \w+ after (\d+) s")
 STEP = re.compile(r"^\[\w+ +(\d+) s\] (.*)", re.M)
 
