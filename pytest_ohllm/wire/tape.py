@@ -8,12 +8,10 @@ trip a deadline (see wire.deadline).
 
 from __future__ import annotations
 
-import json
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -21,21 +19,14 @@ import httpx
 
 from pytest_ohllm.model import Exchange
 from pytest_ohllm.wire import deadline as deadlines
-from pytest_ohllm.wire import frames
-
-MAX_BODY_BYTES = 4 * 1024 * 1024
-"""How much of one body is kept; the rest passes through unrecorded."""
-
-_CREDENTIAL_HEADER = re.compile(
-    r"(?:^|[-_])(?:authorization|auth|key|token|secret|password|cookie|credential|signature)$",
-    re.IGNORECASE,
-)
-"""The last word tells: ``x-goog-api-key`` is one, ``x-ratelimit-remaining-tokens`` is not."""
+from pytest_ohllm.wire.take import Take
 
 _current: ContextVar[Tape | None] = ContextVar("ohllm_tape", default=None)
 _active: list[Tape] = []
 _lock = threading.Lock()
 _original: Any = None
+_still_read: list[Any] = []
+"""Streams of threads that were left behind: the garbage collector must not end them, either."""
 
 
 class Tape:
@@ -61,8 +52,8 @@ class Tape:
         self.preparing = 0.0
         self._started = time.monotonic()
         self._on_exchange = on_exchange
-        self._takes: list[_Take] = []
-        self._abandoned: list[Any] = []
+        self._takes: list[Take] = []
+        self._streams: list[Any] = []
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -96,90 +87,59 @@ class Tape:
                 if not _active:
                     _uninstall()
             _current.reset(token)
-            while self._abandoned:
-                self._abandoned.pop().close()
+            self._close_streams()
 
-    def _begin(self, request: httpx.Request) -> _Take:
+    def _begin(self, request: httpx.Request) -> Take:
         if not self._takes and self.deadline is not None:
             self.preparing = time.monotonic() - self._started
             self.deadline += self.preparing
-        take = _Take(request)
+        take = Take(request)
         self._takes.append(take)
         return take
 
-    def _end(self, take: _Take) -> None:
+    def _hold(self, stream: Any) -> Any:
+        """Keep the iterator of a body from the garbage collector until it is read to its end.
+
+        Ending it closes its connection, under the lock of the connection's pool. The collector may
+        run in a thread that holds this very lock, which would then wait for itself for ever. So
+        what nobody reads any more (litellm stops at the last event) is closed by the tape, when
+        its recording ends.
+        """
+        self._streams.append(stream)
+        return stream
+
+    def _release(self, stream: Any) -> None:
+        with suppress(ValueError):  # the recording has ended meanwhile
+            self._streams.remove(stream)
+
+    def _close_streams(self) -> None:
+        while self._streams:
+            stream = self._streams.pop()
+            try:
+                stream.close()
+            except ValueError:  # a thread that was left behind still reads it
+                _still_read.append(stream)
+
+    def _end(self, take: Take) -> None:
         if take.finish() and self._on_exchange is not None:
             self._on_exchange(take.exchange(self.redact))
-
-
-class _Take:
-    """One exchange in the making."""
-
-    def __init__(self, request: httpx.Request) -> None:
-        self.request = request
-        self.started = time.time()
-        self._clock = time.monotonic()
-        self.seconds: float | None = None
-        self.first_byte: float | None = None
-        self.chunks = 0
-        self.body = bytearray()
-        self.response: httpx.Response | None = None
-        self.error: str | None = None
-
-    def elapsed(self) -> float:
-        return time.monotonic() - self._clock
-
-    def add(self, chunk: bytes) -> None:
-        if self.first_byte is None:
-            self.first_byte = self.elapsed()
-        self.chunks += 1
-        self.body += chunk[: max(0, MAX_BODY_BYTES - len(self.body))]
-
-    def finish(self) -> bool:
-        """Stop the clock; whether it was still running."""
-        if self.seconds is not None:
-            return False
-        self.seconds = self.elapsed()
-        return True
-
-    def exchange(self, redact: Callable[[Any], Any]) -> Exchange:
-        response = self.response
-        return Exchange(
-            method=self.request.method,
-            url=redact(str(self.request.url)),
-            request_headers=_headers(self.request.headers, redact),
-            request=redact(_parsed(_request_body(self.request))),
-            status=response.status_code if response else None,
-            response_headers=_headers(response.headers, redact) if response else {},
-            response=_kept(_decoded(response, bytes(self.body)), redact) if response else None,
-            error=redact(self.error) if self.error else None,
-            started=self.started,
-            seconds=self.elapsed() if self.seconds is None else self.seconds,
-            first_byte=self.first_byte,
-            chunks=self.chunks,
-        )
 
 
 class _RecordedStream(httpx.SyncByteStream):
     """A response body that is copied to the tape while the client reads it."""
 
-    def __init__(self, inner: Any, take: _Take, tape: Tape) -> None:
+    def __init__(self, inner: Any, take: Take, tape: Tape) -> None:
         self._inner, self._take, self._tape = inner, take, tape
 
     def __iter__(self) -> Iterator[bytes]:
-        chunks = iter(self._inner)
+        chunks = self._tape._hold(iter(self._inner))
         try:
             for chunk in chunks:
                 self._take.add(chunk)
                 if self._tape.remaining == 0:
                     raise httpx.ReadTimeout(deadlines.TIME_IS_UP, request=self._take.request)
                 yield chunk
-        except GeneratorExit:
-            # Who read it has let go of it: litellm stops at the last event. This may run in the
-            # garbage collector, in a thread that holds the lock of the very pool that closing
-            # takes, so the connection is closed later.
-            self._tape._abandoned.append(chunks)
-            raise
+            self._tape._release(chunks)
         except Exception as error:
             self._take.error = f"{type(error).__name__}: {error}"
             raise
@@ -255,46 +215,3 @@ def _cap_timeouts(request: httpx.Request, remaining: float | None) -> None:
     for phase in ("connect", "read", "write", "pool"):
         timeouts[phase] = min(timeouts.get(phase) or limit, limit)
     request.extensions = {**request.extensions, "timeout": timeouts}
-
-
-def _headers(headers: httpx.Headers, redact: Callable[[Any], Any]) -> dict[str, str]:
-    return {
-        name.lower(): "[REDACTED]" if _CREDENTIAL_HEADER.search(name) else redact(value)
-        for name, value in headers.items()
-    }
-
-
-def _request_body(request: httpx.Request) -> bytes:
-    try:
-        return request.content
-    except httpx.RequestNotRead:
-        return b""
-
-
-def _decoded(response: httpx.Response, raw: bytes) -> bytes:
-    """The body without its content-encoding, or as it came if it cannot be decoded."""
-    if "content-encoding" not in response.headers:
-        return raw
-    try:
-        return httpx.Response(200, headers=response.headers, content=raw).content
-    except httpx.DecodingError:
-        return raw
-
-
-def _kept(body: bytes, redact: Callable[[Any], Any]) -> Any:
-    """A response as it is kept: without secrets, whole ones and those that a stream spells out."""
-    content = _parsed(body)
-    return redact(frames.redacted(content, redact) if isinstance(content, str) else content)
-
-
-def _parsed(body: bytes) -> Any:
-    """JSON as data, anything else as text; ``None`` for no body at all."""
-    if not body:
-        return None
-    text = body.decode("utf-8", errors="replace")
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_ohllm.model import Exchange
 from pytest_ohllm.simulator.server import Simulator
-from pytest_ohllm.wire import tape as tape_module
+from pytest_ohllm.wire import take
 from pytest_ohllm.wire.tape import Tape
 from tests.endpoints import (
     SSE,
@@ -159,7 +159,7 @@ class TestWhatIsRecorded:
         assert tape.exchanges[0].response_headers["location"] == f"{there.base_url}/x"
 
     def test_only_the_beginning_of_a_huge_body(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tape_module, "MAX_BODY_BYTES", 1000)
+        monkeypatch.setattr(take, "MAX_BODY_BYTES", 1000)
         tape = Tape()
         with Endpoint(answer(body=b"x" * 300_000)) as endpoint, tape.recording():
             response = ask(endpoint)
@@ -526,8 +526,12 @@ class TestAfterwards:
         assert len(tape.exchanges) == 1
 
 
-def test_a_stream_that_is_collected_while_its_pool_is_locked_does_not_hang() -> None:
-    """The garbage collector may run in a thread that holds the pool's lock; closing takes it."""
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_a_stream_that_is_collected_while_its_pool_is_locked_does_not_hang(cyclic: bool) -> None:
+    """The garbage collector may run in a thread that holds the pool's lock; closing takes it.
+
+    In a cycle, it ends all generators of the stream, and not the outermost one alone.
+    """
     with Simulator() as simulator, Tape().recording() as tape, httpx.Client() as client:
         request = client.build_request(
             "POST",
@@ -541,6 +545,10 @@ def test_a_stream_that_is_collected_while_its_pool_is_locked_does_not_hang() -> 
         )
         lines = client.send(request, stream=True).iter_lines()
         next(lines)
+        if cyclic:
+            holder: list[object] = [lines]
+            holder.append(holder)
+            del holder
         pool = client._transport._pool  # type: ignore[attr-defined]
         done = threading.Event()
 
