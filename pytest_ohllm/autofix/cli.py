@@ -44,7 +44,9 @@ app = typer.Typer(add_completion=True)
 
 @app.command()
 def autofix(
-    file: Annotated[Path, typer.Argument(help="What --junitxml wrote, or a run folder.")],
+    file: Annotated[
+        Path, typer.Argument(help="What --junitxml wrote, a run folder, or its archive.")
+    ],
     node: Annotated[
         list[str] | None, typer.Option(help="Only failures whose node id holds this; repeatable.")
     ] = None,

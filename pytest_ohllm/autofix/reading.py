@@ -1,15 +1,20 @@
-"""From a JUnit file, or a run folder, to the failures that were diagnosed."""
+"""From a JUnit file, a run folder or its archive to the failures that were diagnosed."""
 
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_ohllm.autofix import state
 from pytest_ohllm.autofix.errors import UsageError
 from pytest_ohllm.autofix.job import Failure, Source
-from pytest_ohllm.evidence import junit
+from pytest_ohllm.evidence import junit, unpacking
+from pytest_ohllm.evidence.archive import SUFFIX
+from pytest_ohllm.evidence.errors import RunError
+from pytest_ohllm.evidence.files import make_folder
 from pytest_ohllm.evidence.reader import read_run, read_session
 from pytest_ohllm.evidence.run_folder import RunFolderError
 from pytest_ohllm.model import CheckResult, CheckSummary, Kind, Profile
@@ -19,14 +24,20 @@ _SHOWN = 20
 
 
 def read(path: Path, nodes: Sequence[str]) -> tuple[Source, list[Failure]]:
-    """What failed in the run that wrote ``path``, a JUnit file or the run folder itself.
+    """What failed in the run of ``path``: its JUnit file, its folder, or its archive.
 
     ``nodes`` choose some of the failures: parts of a node id, a check or a profile. Raises
     UsageError: for what cannot be read, for a run folder that is missing, for a node that no
     failure matches.
     """
-    report = None if path.is_dir() else _report(path)
-    folder = path if report is None else _run_folder(path, report)
+    report = None
+    if path.is_dir():
+        folder = path
+    elif zipfile.is_zipfile(path):
+        folder = _unpacked(path)
+    else:
+        report = _report(path)
+        folder = _run_folder(path, report)
     try:
         run, session = read_run(folder), read_session(folder)
     except RunFolderError as error:
@@ -64,14 +75,38 @@ def _run_folder(path: Path, report: junit.JUnitReport) -> Path:
     for folder in (Path(named), *beside):
         if (folder / "session.json").is_file():
             return folder
+    for archive in sorted(path.parent.glob(f"*{SUFFIX}")):
+        if _holds(archive, run_id):
+            return _unpacked(archive)
     told = "\n".join(f"  {f.test}: {_told(f.properties)}" for f in report.failures[:_SHOWN])
     if len(report.failures) > _SHOWN:
         told += f"\n  and {len(report.failures) - _SHOWN} more"
     raise UsageError(
         f"{path} tells what failed, and the run folder that holds the evidence, {named}, is not "
         f"here{':' if told else '.'}\n{told}",
-        f"download the run folder {run_id} as well, and put it beside the JUnit file",
+        f"download the run folder {run_id}, or the archive of `ohllm runs export`, as well, and "
+        "put it beside the JUnit file",
     )
+
+
+def _holds(archive: Path, run_id: str) -> bool:
+    try:
+        return unpacking.run_in(archive) == run_id
+    except RunError:  # it is none of ours
+        return False
+
+
+def _unpacked(archive: Path) -> Path:
+    """The run folder of an archive, which is unpacked once."""
+    runs = state.archived_runs()
+    try:
+        folder = runs / unpacking.run_in(archive)
+        if not folder.is_dir():
+            make_folder(runs)
+            unpacking.unpack(archive, runs)
+    except (RunError, OSError) as error:
+        raise UsageError(str(error), "give what `ohllm runs export` wrote") from None
+    return folder
 
 
 def _compare(path: Path, report: junit.JUnitReport, folder: Path, run_id: str) -> None:

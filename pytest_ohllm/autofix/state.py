@@ -75,6 +75,11 @@ class Folder:
             lock.release()
 
 
+def archived_runs() -> Path:
+    """Where runs go that were given as archives."""
+    return _root() / "runs"
+
+
 def _root() -> Path:
     if chosen := os.environ.get(PLACE):
         return Path(chosen).expanduser().resolve()

@@ -71,6 +71,19 @@ def unpack(archive: Path, runs: Path) -> Path:
     return target
 
 
+def run_in(archive: Path) -> str:
+    """The id of the run that ``archive`` holds. Raises ``RunError`` as ``unpack`` does."""
+    try:
+        with _opened(archive) as file:
+            _check_list(archive, file)
+            with zipfile.ZipFile(file) as content:
+                return _checked(archive, content)[0]
+    except _BROKEN as error:
+        raise RunError(f"{archive} is refused: {error or 'it is damaged'}") from error
+    except OSError as error:
+        raise RunError(f"{archive} cannot be read: {error.strerror or error}") from error
+
+
 def _opened(archive: Path) -> IO[bytes]:
     if archive.exists() and not archive.is_file():
         raise RunError(f"{archive} is not a file")

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from pytest_ohllm.autofix import state
 from pytest_ohllm.autofix.errors import UsageError
 from pytest_ohllm.autofix.reading import read
+from pytest_ohllm.evidence.archive import export
+from pytest_ohllm.evidence.redaction import Redactor
 from pytest_ohllm.model import Kind, Outcome, ToolMode
 from tests.unit.autofix.records import SDK, FakeRun, diagnosis, profile
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where archives are unpacked."""
+    monkeypatch.setenv(state.PLACE, str(tmp_path / "state"))
 
 
 @pytest.fixture
@@ -129,6 +139,23 @@ class TestWhereTheRunFolderIs:
         assert source.run_dir == tmp_path / "download" / "evidence"
         assert source.run_id != "evidence"
 
+    def test_in_an_archive_beside_the_file(self, run: FakeRun, tmp_path: Path) -> None:
+        run.folder.end(1.0)
+        download = tmp_path / "download"
+        download.mkdir()
+        file = run.junit(download / "junit.xml")
+        export(run.path, download / "some-name.zip", Redactor({}))
+        (download / "another.zip").write_bytes(b"PK\3\4 and no archive")
+        _, before = read(file, [])
+        shutil.rmtree(run.path)
+
+        source, failures = read(file, [])
+        again, _ = read(download / "some-name.zip", [])
+
+        assert source.run_dir == again.run_dir == state.archived_runs() / source.run_id
+        assert [one.diagnosis for one in failures] == [one.diagnosis for one in before]
+        assert all((one.folder / "result.json").is_file() for one in failures)
+
     def test_another_run_at_its_place_is_not_taken_for_it(self, tmp_path: Path) -> None:
         old = FakeRun(tmp_path, explicit=tmp_path / "evidence")
         old.leaves("test_gap", diagnosis())
@@ -196,6 +223,16 @@ class TestWhereThereIsOnlyTheFile:
 
 
 class TestForeignFiles:
+    def test_an_archive_of_something_else(self, tmp_path: Path) -> None:
+        file = tmp_path / "other.zip"
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("../evil", "x")
+
+        with pytest.raises(UsageError, match="does not hold one run") as raised:
+            read(file, [])
+
+        assert "ohllm runs export" in raised.value.advice
+
     @pytest.mark.parametrize(
         "content",
         [
