@@ -140,7 +140,8 @@ def whole(session: nox.Session) -> None:
     every = {"OHLLM_WHOLE_SUITE": "1"}
     parallel = ("-n", "auto", "--dist", "loadfile", *session.posargs)
     session.run("pytest", *parallel, *files, env=every)
-    session.run("pytest", *parallel, "tests", "-m", "slow", env=every)
+    others = [f"--ignore={file}" for file in files]
+    session.run("pytest", *parallel, "tests", "-m", "slow", *others, env=every)
 
 
 @nox.session(python=False)
