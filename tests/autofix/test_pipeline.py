@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -36,7 +37,8 @@ from tests.plugin.watch import Watch
 WHOLE = bool(os.environ.get("OHLLM_WHOLE_SUITE"))
 SDK = "OpenHands/software-agent-sdk"
 TOKEN = "ghp_CanaryTokenOfTheBot0123456789abcdefghij"
-AGENT_KEY = "sk-canary-of-the-agent-0123456789abcdefghijklmnop"
+AGENT_KEY = f"sk-canary-of-the-agent-{secrets.token_hex(16)}"
+"""Of this process alone: all processes of the machine are watched for it."""
 FIRST = gap("codex-temperature")
 """No setting helps with it, so that nothing but a change of the SDK can."""
 
