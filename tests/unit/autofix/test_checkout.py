@@ -683,4 +683,4 @@ class TestGit:
 
     def test_a_command_that_does_not_end(self, repository: Repository) -> None:
         with pytest.raises(GitError, match="no end"):
-            Git(repository.root / ".git").run("status", timeout=0.0001)
+            Git(repository.root / ".git").run("-c", "alias.wait=!sleep 2", "wait", timeout=0.2)
