@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import secrets
 import shutil
@@ -43,8 +44,9 @@ def test_keys_in_the_home_cannot_be_read(
     (home / ".ssh").mkdir(parents=True)
     (home / ".ssh" / "id_ed25519").write_text(CANARY)
     monkeypatch.setenv("HOME", str(home))
+    real = pwd.getpwuid(os.getuid()).pw_dir
     done = place.shell(
-        f"cat {home}/.ssh/id_ed25519 ~/.ssh/* /root/.ssh/* /home/*/.ssh/*; ls -A ~ {home}; "
+        f"cat {home}/.ssh/id_ed25519 ~/.ssh/* {real}/.ssh/* /home/*/.ssh/*; ls -A ~ {home}; "
         "echo HOME=$HOME; getent passwd; "
         f"grep -rls {CANARY} / --exclude-dir=proc --exclude-dir=usr --exclude-dir=dev"
     )
@@ -253,10 +255,11 @@ def test_an_exception_ends_what_runs(
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_the_parent(place: Ground, how: signal.Signals) -> None:
+    long = seconds()
     script = f"""
 from pathlib import Path
 from tests.autofix.ground import Ground
-Ground(Path({str(place.root)!r})).shell("touch {place.scratch}/begun; sleep 14142135")
+Ground(Path({str(place.root)!r})).shell("touch {place.scratch}/begun; sleep {long}")
 """
     parent = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -266,9 +269,11 @@ Ground(Path({str(place.root)!r})).shell("touch {place.scratch}/begun; sleep 1414
     )
     try:
         _until((place.scratch / "begun").exists)
+        assert running(long), "it was really begun"
         parent.send_signal(how)
         parent.wait(10)
-        _until(lambda: not running("14142135"))
+        _until(lambda: not running(long))
+        assert running(long) == []
     finally:
         parent.kill()
         parent.wait()
@@ -276,12 +281,13 @@ Ground(Path({str(place.root)!r})).shell("touch {place.scratch}/begun; sleep 1414
 
 def test_other_threads_can_be_ended(place: Ground) -> None:
     found: list[Finished] = []
-    thread = threading.Thread(target=lambda: found.append(place.shell("echo a; sleep 22360679")))
+    long = seconds()
+    thread = threading.Thread(target=lambda: found.append(place.shell(f"echo a; sleep {long}")))
     thread.start()
-    _until(lambda: bool(running("22360679")))
+    _until(lambda: bool(running(long)))
     process.end_all()
     thread.join(10)
-    assert found[0].code == -signal.SIGKILL and running("22360679") == []
+    assert found[0].code == -signal.SIGKILL and running(long) == []
 
 
 def test_much_output_is_cut_at_its_beginning(place: Ground) -> None:

@@ -151,7 +151,10 @@ class TestOneRound:
         bench.rounds, bench.verdicts = [(changes, run())], [GREEN]
         bench.start()
 
-        bench.repository.git("apply", "--check", str(bench.folder.path / PATCH))
+        patch = bench.folder.path / PATCH
+        assert fake in patch.read_text()
+        bench.repository.git("apply", str(patch))
+        assert (bench.repository.root / MODULE).read_text() == f"KEY = '{fake}'\nx = 2\n"
 
     @pytest.mark.parametrize("status", ["stuck", "iteration_limit", "budget", "timeout"])
     def test_how_the_agent_ended_does_not_matter_if_the_change_is_right(

@@ -137,8 +137,11 @@ class TestTheLock:
             raise AssertionError
 
     def test_other_causes_are_free(self, place: Path) -> None:
-        with folder("test_a").locked(), folder("test_b").locked():
-            pass
+        one, other = folder("test_a"), folder("test_b")
+        with one.locked(), other.locked():
+            assert one.path != other.path
+            assert other.keep(State(rounds=1)) == other.read()
+            assert one.read() == State()
 
     def test_it_is_free_after_an_exception(self, place: Path) -> None:
         with pytest.raises(KeyboardInterrupt), folder().locked():

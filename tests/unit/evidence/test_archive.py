@@ -147,13 +147,13 @@ def test_nothing_is_written_where_a_secret_is_left(run: Path, tmp_path: Path) ->
 
 def test_the_users_own_folder_is_not_told(run: Path, tmp_path: Path) -> None:
     (next(run.glob("profiles/gpt/C/*/")) / "traceback.txt").write_text(
-        "/home/somebody/work/a.py:1 /home/somebody-else/b /x/home/somebody/c '/home/somebody'"
+        "/home/somebody/code/a.py:1 /home/somebody-else/b /x/home/somebody/c '/home/somebody'"
     )
 
     found = exported(run, tmp_path / "a.zip")
 
     (text,) = [data.decode() for name, data in found.items() if name.endswith("traceback.txt")]
-    assert text == "~/work/a.py:1 /home/somebody-else/b /x/home/somebody/c '~'"
+    assert text == "~/code/a.py:1 /home/somebody-else/b /x/home/somebody/c '~'"
 
 
 def test_a_run_that_goes_on_is_not_exported(run: Path, tmp_path: Path) -> None:
