@@ -201,18 +201,18 @@ def _seconds(text: str) -> float:
 
 def _count(text: str) -> int:
     """A number of requests."""
-    if not text.isdecimal() or int(text) > _MOST_PROBES:
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number from 0 to {_MOST_PROBES}, got {text!r}"
-        )
-    return int(text)
+    return _whole(text, 0, _MOST_PROBES)
 
 
 def _repeats(text: str) -> int:
     """A number of times."""
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_REPEATS:
+    return _whole(text, 1, _MOST_REPEATS)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
         raise argparse.ArgumentTypeError(
-            f"expected a whole number from 1 to {_MOST_REPEATS}, got {text!r}"
+            f"expected a whole number from {least} to {most}, got {text!r}"
         )
     return int(text)
 

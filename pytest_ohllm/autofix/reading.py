@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ def read(path: Path, nodes: Sequence[str]) -> tuple[Source, list[Failure]]:
     report = None
     if path.is_dir():
         folder = path
-    elif zipfile.is_zipfile(path):
+    elif _is_archive(path):
         folder = _unpacked(path)
     else:
         report = _report(path)
@@ -87,6 +86,15 @@ def _run_folder(path: Path, report: junit.JUnitReport) -> Path:
         f"download the run folder {run_id}, or the archive of `ohllm runs export`, as well, and "
         "put it beside the JUnit file",
     )
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether it is meant as one, damaged or not: XML never begins so."""
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"PK"
+    except OSError:
+        return False  # what is wrong with it is said where it is read
 
 
 def _holds(archive: Path, run_id: str) -> bool:

@@ -14,6 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -52,20 +53,15 @@ def unpack(archive: Path, runs: Path) -> Path:
     """
     temporary = runs / f".import-{secrets.token_hex(6)}"
     try:
-        with _opened(archive) as file:
-            _check_list(archive, file)
-            with zipfile.ZipFile(file) as content:
+        with _refusing(archive, "imported"):
+            with _content(archive) as content:
                 run_id, names = _checked(archive, content)
                 target = runs / run_id
                 if target.exists():
                     raise RunError(f"the run {run_id} is there already: {target}")
                 _extract(archive, content, names, temporary)
-        _settle(archive, temporary, run_id)
-        temporary.rename(target)
-    except _BROKEN as error:
-        raise RunError(f"{archive} is refused: {error or 'it is damaged'}") from error
-    except OSError as error:
-        raise RunError(f"{archive} cannot be imported: {error.strerror or error}") from error
+            _settle(archive, temporary, run_id)
+            temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
@@ -73,15 +69,27 @@ def unpack(archive: Path, runs: Path) -> Path:
 
 def run_in(archive: Path) -> str:
     """The id of the run that ``archive`` holds. Raises ``RunError`` as ``unpack`` does."""
+    with _refusing(archive, "read"), _content(archive) as content:
+        return _checked(archive, content)[0]
+
+
+@contextmanager
+def _refusing(archive: Path, done: str) -> Iterator[None]:
+    """Say of what is wrong with the archive that it is refused, or cannot be ``done``."""
     try:
-        with _opened(archive) as file:
-            _check_list(archive, file)
-            with zipfile.ZipFile(file) as content:
-                return _checked(archive, content)[0]
+        yield
     except _BROKEN as error:
         raise RunError(f"{archive} is refused: {error or 'it is damaged'}") from error
     except OSError as error:
-        raise RunError(f"{archive} cannot be read: {error.strerror or error}") from error
+        raise RunError(f"{archive} cannot be {done}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _content(archive: Path) -> Iterator[zipfile.ZipFile]:
+    with _opened(archive) as file:
+        _check_list(archive, file)
+        with zipfile.ZipFile(file) as content:
+            yield content
 
 
 def _opened(archive: Path) -> IO[bytes]:

@@ -223,6 +223,13 @@ class TestWhereThereIsOnlyTheFile:
 
 
 class TestForeignFiles:
+    def test_an_archive_that_is_damaged(self, tmp_path: Path) -> None:
+        file = tmp_path / "run.zip"
+        file.write_bytes(b"PK\3\4 half of it")
+
+        with pytest.raises(UsageError, match="not an archive of `ohllm runs export`"):
+            read(file, [])
+
     def test_an_archive_of_something_else(self, tmp_path: Path) -> None:
         file = tmp_path / "other.zip"
         with zipfile.ZipFile(file, "w") as archive:
