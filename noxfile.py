@@ -132,16 +132,13 @@ def suite(session: nox.Session) -> None:
 @nox.session(python=False)
 def whole(session: nox.Session) -> None:
     """The tests of which the others play a part only: about half an hour."""
-    parts = [
-        *("suite/test_found_settings.py", "plugin/test_key_echoes.py"),
-        *("autofix", "examples"),
-    ]
+    parts = ("suite/test_found_settings.py", "plugin/test_key_echoes.py", "autofix", "examples")
     files = [f"tests/{part}" for part in parts]
     every = {"OHLLM_WHOLE_SUITE": "1"}
-    parallel = ("-n", "auto", "--dist", "loadfile", *session.posargs)
-    session.run("pytest", *parallel, *files, env=every)
+    session.run("pytest", *PARALLEL, *files, *session.posargs, env=every)
     others = [f"--ignore={file}" for file in files]
-    session.run("pytest", *parallel, "tests", "-m", "slow", *others, env=every)
+    slow = ("tests", "-m", "slow", *others)
+    session.run("pytest", *PARALLEL, *slow, *session.posargs, env=every)
 
 
 @nox.session(python=False)

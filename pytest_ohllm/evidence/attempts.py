@@ -9,6 +9,9 @@ from pathlib import Path
 
 from pytest_ohllm.model import Outcome
 
+ONCE_OF_TWO = "once of two times, "
+"""Before the summary of a check that failed, and passed when it was run again unchanged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:

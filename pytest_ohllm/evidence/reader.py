@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from pytest_ohllm.evidence import verdict
 from pytest_ohllm.evidence.allowances import ALLOWANCES, Allowances
+from pytest_ohllm.evidence.attempts import ONCE_OF_TWO
 from pytest_ohllm.evidence.run_folder import RunFolderError, SdkRecord, SessionRecord
 from pytest_ohllm.evidence.slug import slug
 from pytest_ohllm.model import (
@@ -192,7 +193,8 @@ def _counted(
     if diagnosis is None or outcome is not Outcome.FLAKY or len(tried) < 2:
         return diagnosis
     failed = len(tried) - tried.count(Outcome.PASSED)
-    summary = f"{failed} of {len(tried)} times, {diagnosis.summary}"
+    what = diagnosis.summary.removeprefix(ONCE_OF_TWO)
+    summary = f"{failed} of {len(tried)} times, {what}"
     return diagnosis.model_copy(update={"summary": summary})
 
 

@@ -8,6 +8,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from pytest_ohllm.diagnosis import remedies
+from pytest_ohllm.evidence.attempts import ONCE_OF_TWO
 from pytest_ohllm.evidence.run_folder import RunFolder
 from pytest_ohllm.evidence.statistics import settled
 from pytest_ohllm.model import Confidence, Diagnosis, Outcome, Remedy, Stage, ToolMode
@@ -207,7 +208,7 @@ def _unreliable(diagnosis: Diagnosis) -> Diagnosis:
     """What fails once and passes once without a change says nothing about settings."""
     return diagnosis.model_copy(
         update={
-            "summary": f"once of two times, {diagnosis.summary}",
+            "summary": f"{ONCE_OF_TWO}{diagnosis.summary}",
             "next_step": "run it more than once: without any change, the same check passed, too",
         }
     )

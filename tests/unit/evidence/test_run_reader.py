@@ -185,6 +185,18 @@ class TestAttempts:
         assert check.diagnosis == DOWN.model_copy(update={"summary": summary})
         assert check.folder.endswith("~try2")
 
+    def test_how_often_it_failed_is_said_once(
+        self, begun: RunFolder, leave: Leave, result: Result
+    ) -> None:
+        control = DOWN.model_copy(update={"summary": "once of two times, it was down"})
+        leave(result("C", outcome=Outcome.FLAKY, diagnosis=control), attempt=1)
+        (alone,) = read_run(begun.path).profiles[0].checks
+        leave(result("C"), attempt=2)
+        (repeated,) = read_run(begun.path).profiles[0].checks
+        assert alone.diagnosis == control
+        assert repeated.diagnosis is not None
+        assert repeated.diagnosis.summary == "1 of 2 times, it was down"
+
 
 class TestRefusals:
     def test_a_folder_without_session_is_no_run(self, tmp_path: Path) -> None:
