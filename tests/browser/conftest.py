@@ -37,9 +37,13 @@ def missing(what: str) -> NoReturn:
     pytest.skip(f"no page was looked at: {what}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for the tests of a file.
+
+    Not of the session: as long as it is there, playwright's event loop counts as running in the
+    main thread, and a later file's `asyncio.run` would be refused.
+    """
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     if executable is None:
         missing("there is no Chromium (Debian: apt-get install chromium fonts-dejavu-core)")
