@@ -97,7 +97,7 @@ def print_cost(cost: Cost) -> None:
 
 def _row(title: str, of: Plan | Part, price: Price | None) -> tuple[str, ...]:
     from pytest_ohllm.model import Usage
-    from pytest_ohllm.report.matrix import cost_text
+    from pytest_ohllm.report.wording import cost_text
 
     cost = cost_text(Usage(llm_calls=of.calls, cost=of.cost(price)))
     numbers = (of.calls, of.prompt_tokens, of.completion_tokens)

@@ -87,8 +87,8 @@ class _Screen:
         told = {name: event.get(name) for name in names}
         if self._json:
             return print_line(event="check", **told, **_sums(tally))
-        from pytest_ohllm.report.matrix import seconds_text
         from pytest_ohllm.report.safe_text import one_line
+        from pytest_ohllm.report.wording import seconds_text
 
         check = str(told["check"]).rpartition("::")[2].removeprefix("test_")
         seconds = told["seconds"]

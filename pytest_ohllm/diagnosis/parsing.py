@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_ohllm.diagnosis.conclusions import unreadable_answer
-from pytest_ohllm.diagnosis.experiments import Conclusion
+from pytest_ohllm.diagnosis.examination import Conclusion
 from pytest_ohllm.model import Exchange, Probe
 
 type Change = Callable[[dict[str, Any]], None]

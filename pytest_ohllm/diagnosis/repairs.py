@@ -1,311 +1,133 @@
-"""Conversations rebuilt by a provider's own rules, one rule at a time.
+"""The rules of providers that a request may break, and the settings that keep one of them.
 
-Each repair takes a request's body and returns a changed copy, or ``None`` where there is nothing
-for it to change. What they change is what the SDK and litellm decide, not the user.
+What a repair changes is what the SDK and litellm decide, not the user.
 """
 
 from __future__ import annotations
 
 import copy
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_ohllm.diagnosis import rewriting
 from pytest_ohllm.diagnosis.protocols import Body
 from pytest_ohllm.diagnosis.remedies import NO_EFFORT
-
-REASONING = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking")
-_PLAIN_SCHEMA = ("type", "properties", "required", "description", "enum", "items")
-_SHORT = 200
 
 
 @dataclass(frozen=True)
 class Repair:
-    """One rule: ``text`` completes "the request is accepted if …"; ``settings`` may apply it."""
+    """One rule: ``text`` completes "the request is accepted if …"; ``settings`` may keep it."""
 
     name: str
     text: str
-    apply: Callable[[Body], Body | None]
+    change: Callable[[Body], None]
+    """Makes a request keep the rule, in place."""
+    words: str = ""
+    """A pattern of what an endpoint says whose rule it is, in small letters."""
     settings: tuple[Mapping[str, Any], ...] = ()
     own_words: bool = False
     """Whether the endpoint rejects what it had sent itself, so that the SDK is not to blame."""
 
-
-def _changed(change: Callable[[Body], None]) -> Callable[[Body], Body | None]:
-    """A repair from a function that changes a copy in place."""
-
-    def apply(body: Body) -> Body | None:
+    def apply(self, body: Body) -> Body | None:
+        """A repaired copy of ``body``; ``None`` if there is nothing to repair."""
         repaired = copy.deepcopy(body)
-        change(repaired)
+        self.change(repaired)
         return None if repaired == body else repaired
 
-    return apply
+    def is_about(self, words: str) -> bool:
+        """Whether the endpoint's words, in small letters, mention what the repair changes."""
+        return bool(self.words) and re.search(self.words, words) is not None
 
 
-def messages_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The conversation's messages, wherever the protocol keeps them."""
-    for name in ("messages", "contents", "input"):
-        found = body.get(name)
-        if isinstance(found, list):
-            return [message for message in found if isinstance(message, dict)]
-    return []
-
-
-def _content_as_text(body: Body) -> None:
-    for message in messages_of(body):
-        content = message.get("content")
-        if isinstance(content, list) and all(isinstance(p, dict) and "text" in p for p in content):
-            message["content"] = "\n".join(str(part["text"]) for part in content)
-
-
-def _no_null_content(body: Body) -> None:
-    for message in messages_of(body):
-        if "role" in message and "parts" not in message and not message.get("content"):
-            message["content"] = "(no text)" if message.get("role") == "assistant" else ""
-
-
-def _no_empty_turns(body: Body) -> None:
-    def empty(message: Mapping[str, Any]) -> bool:
-        silent = "role" in message and not message.get("content") and "parts" not in message
-        return silent and not message.get("tool_calls")
-
-    for name in ("messages", "input"):
-        if isinstance(body.get(name), list):
-            body[name] = [m for m in body[name] if not (isinstance(m, dict) and empty(m))]
-
-
-def _system_first(body: Body) -> None:
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        return
-    system = [m for m in messages if m.get("role") in ("system", "developer")]
-    if len(system) < 2 and messages[: len(system)] == system:
-        return
-    texts = [_text(message.get("content")) for message in system]
-    others = [message for message in messages if message not in system]
-    body["messages"] = [{"role": "system", "content": "\n\n".join(texts)}, *others]
-
-
-def _roles_alternate(body: Body) -> None:
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        return
-    merged: list[dict[str, Any]] = []
-    for message in messages:
-        last = merged[-1] if merged else {}
-        both = {message.get("role"), last.get("role")}
-        if len(both) == 1 and both <= {"user", "assistant"} and not last.get("tool_calls"):
-            joined = f"{_text(last.get('content'))}\n{_text(message.get('content'))}"
-            merged[-1] = {**last, **message, "content": joined}
-        else:
-            merged.append(message)
-    body["messages"] = merged
-
-
-def _calls(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = [call for message in messages_of(body) for call in message.get("tool_calls") or []]
-    return [call for call in found if isinstance(call, dict)]
-
-
-def _valid_arguments(body: Body) -> None:
-    functions = [call.get("function") for call in _calls(body)]
-    items = [item for item in messages_of(body) if item.get("type") == "function_call"]
-    for holder in [f for f in functions if isinstance(f, dict)] + items:
-        try:
-            valid = isinstance(json.loads(holder.get("arguments") or ""), dict)
-        except (ValueError, TypeError):
-            valid = False
-        if not valid:
-            holder["arguments"] = "{}"
-
-
-def _one_call_each(body: Body) -> None:
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        return
-    answers = {m.get("tool_call_id"): m for m in messages if m.get("role") == "tool"}
-    spread: list[dict[str, Any]] = []
-    for message in messages:
-        calls = message.get("tool_calls") or []
-        if len(calls) > 1:
-            for call in calls:
-                spread.append({**message, "tool_calls": [call]})
-                spread += [answers[call["id"]]] if call.get("id") in answers else []
-        elif message.get("role") != "tool" or message not in spread:
-            spread.append(message)
-    body["messages"] = spread
-
-
-def _short_ids(body: Body) -> None:
-    names = {str(call.get("id")): f"call{number:05d}" for number, call in enumerate(_calls(body))}
-    for call in _calls(body):
-        call["id"] = names[str(call.get("id"))]
-    for message in messages_of(body):
-        if message.get("tool_call_id") in names:
-            message["tool_call_id"] = names[message["tool_call_id"]]
-
-
-def _no_reasoning(body: Body) -> None:
-    for message in messages_of(body):
-        for name in REASONING:
-            message.pop(name, None)
-        for key in ("content", "parts"):
-            if isinstance(message.get(key), list):
-                message[key] = [part for part in message[key] if not is_thought(part)]
-    if isinstance(body.get("input"), list):
-        body["input"] = [item for item in body["input"] if not is_thought(item)]
-
-
-def _no_cache_marks(body: Body) -> None:
-    _drop_keys(body, ("cache_control",))
-
-
-def _no_pictures(body: Body) -> None:
-    for message in messages_of(body):
-        for key in ("content", "parts"):
-            if isinstance(message.get(key), list):
-                kept = [part for part in message[key] if "image" not in str(part)[:200].lower()]
-                message[key] = kept or [{"type": "text", "text": "(a picture)"}]
-
-
-def _plain_schemas(body: Body) -> None:
-    for tool in body.get("tools") or []:
-        for holder in (tool, tool.get("function") if isinstance(tool, dict) else None):
-            if isinstance(holder, dict):
-                for key in ("parameters", "input_schema"):
-                    if isinstance(holder.get(key), dict):
-                        holder[key] = _plain(holder[key])
-
-
-def _shortened(body: Body) -> None:
-    for name in ("messages", "contents", "input", "system", "instructions", "system_instruction"):
-        if name in body:
-            body[name] = _cut(body[name])
-    for tool in body.get("tools") or []:
-        _cut_descriptions(tool)
-
+_NO_NATIVE_TOOLS: Mapping[str, Any] = {"native_tool_calling": False}
 
 REPAIRS: tuple[Repair, ...] = (
     Repair(
         "no cache_control",
         "no part of it carries cache_control",
-        _changed(_no_cache_marks),
-        ({"caching_prompt": False},),
+        rewriting.no_cache_marks,
+        words=r"cache",
+        settings=({"caching_prompt": False},),
     ),
     Repair(
         "content as text",
         "the content of messages is a string instead of a list of parts",
-        _changed(_content_as_text),
-        ({"force_string_serializer": True},),
+        rewriting.content_as_text,
+        words=r"string|content",
+        settings=({"force_string_serializer": True},),
     ),
     Repair(
         "valid arguments",
         "the arguments of earlier tool calls are valid JSON",
-        _changed(_valid_arguments),
-        ({"native_tool_calling": False},),
+        rewriting.valid_arguments,
+        words=r"argument|json",
+        settings=(_NO_NATIVE_TOOLS,),
     ),
     Repair(
         "no reasoning",
         "earlier reasoning is left out of the history",
-        _changed(_no_reasoning),
-        (*NO_EFFORT, {"enable_encrypted_reasoning": False}),
+        rewriting.no_reasoning,
+        words=r"reasoning|thinking|thought|signature|\brs_",
+        settings=(*NO_EFFORT, {"enable_encrypted_reasoning": False}),
     ),
     Repair(
         "no null content",
         "no message is without content",
-        _changed(_no_null_content),
-        ({"native_tool_calling": False},),
+        rewriting.no_null_content,
+        words=r"null|none|content",
+        settings=(_NO_NATIVE_TOOLS,),
     ),
-    Repair("no empty turns", "empty turns are left out", _changed(_no_empty_turns)),
     Repair(
-        "system first", "there is one system message, at the beginning", _changed(_system_first)
+        "no empty turns",
+        "empty turns are left out",
+        rewriting.no_empty_turns,
+        words=r"empty",
     ),
-    Repair("roles alternate", "roles alternate", _changed(_roles_alternate)),
+    Repair(
+        "system first",
+        "there is one system message, at the beginning",
+        rewriting.system_first,
+        words=r"system",
+    ),
+    Repair(
+        "roles alternate",
+        "roles alternate",
+        rewriting.roles_alternate,
+        words=r"role|alternat",
+    ),
     Repair(
         "one call per message",
         "each message of the history holds one tool call",
-        _changed(_one_call_each),
-        ({"native_tool_calling": False},),
+        rewriting.one_call_each,
+        words=r"single|one tool|parallel|tool[- ]call",
+        settings=(_NO_NATIVE_TOOLS,),
         own_words=True,
     ),
-    Repair("short ids", "the ids of tool calls have nine letters", _changed(_short_ids)),
+    Repair(
+        "short ids",
+        "the ids of tool calls have nine letters",
+        rewriting.short_ids,
+        words=r"\bid\b|length",
+    ),
     Repair(
         "plain schemas",
         "the tools' schemas use nothing but the basic keywords",
-        _changed(_plain_schemas),
-        ({"native_tool_calling": False},),
+        rewriting.plain_schemas,
+        words=r"schema|additionalproperties|\$ref|parameters",
+        settings=(_NO_NATIVE_TOOLS,),
     ),
     Repair(
         "no pictures",
         "it holds no picture",
-        _changed(_no_pictures),
-        ({"capability_overrides": {"supports_vision": False}},),
+        rewriting.no_pictures,
+        words=r"image|vision|picture",
+        settings=({"capability_overrides": {"supports_vision": False}},),
         own_words=True,
     ),
 )
 """From the most frequent to the rare."""
 
-SHORTER = Repair("shorter", "it is short", _changed(_shortened), own_words=True)
+SHORTER = Repair("shorter", "it is short", rewriting.shortened, own_words=True)
 """Not a repair of anything but size: the same structure with few words."""
-
-
-def is_thought(part: Any) -> bool:
-    """Whether a part of a message is reasoning."""
-    if not isinstance(part, Mapping):
-        return False
-    return part.get("type") in ("thinking", "redacted_thinking", "reasoning") or bool(
-        part.get("thought")
-    )
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return "\n".join(str(p.get("text", "")) for p in content if isinstance(p, Mapping))
-    return str(content or "")
-
-
-def _drop_keys(value: Any, names: Sequence[str]) -> None:
-    if isinstance(value, dict):
-        for name in names:
-            value.pop(name, None)
-        for inner in value.values():
-            _drop_keys(inner, names)
-    elif isinstance(value, list):
-        for inner in value:
-            _drop_keys(inner, names)
-
-
-def _plain(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_plain(inner) for inner in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {name: schema[name] for name in _PLAIN_SCHEMA if name in schema}
-    if isinstance(kept.get("properties"), dict):
-        kept["properties"] = {name: _plain(one) for name, one in kept["properties"].items()}
-    if "items" in kept:
-        kept["items"] = _plain(kept["items"])
-    return kept or {"type": "string"}
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= _SHORT else re.sub(r"\s+\S*$", "", value[:_SHORT])
-    if isinstance(value, list):
-        return [_cut(inner) for inner in value]
-    if isinstance(value, dict):
-        return {name: _cut(inner) if name != "url" else inner for name, inner in value.items()}
-    return value
-
-
-def _cut_descriptions(value: Any) -> None:
-    if isinstance(value, dict):
-        if isinstance(value.get("description"), str):
-            value["description"] = value["description"][:40]
-        for inner in value.values():
-            _cut_descriptions(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _cut_descriptions(inner)

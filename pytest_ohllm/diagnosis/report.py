@@ -10,7 +10,7 @@ from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Confidence, Diagnosis, Kind, Probe
 
 if TYPE_CHECKING:
-    from pytest_ohllm.diagnosis.experiments import Conclusion
+    from pytest_ohllm.diagnosis.examination import Conclusion
 
 _WORDED = (200, 400, 404, 413, 422)
 """Statuses that mean many things: what is concluded from them rests on words."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from pytest_ohllm.diagnosis.protocols import Body
 from pytest_ohllm.diagnosis.remedies import NO_EFFORT
-from pytest_ohllm.diagnosis.repairs import REASONING, Repair, is_thought, messages_of
+from pytest_ohllm.diagnosis.repairs import Repair
+from pytest_ohllm.diagnosis.rewriting import REASONING, is_thought, messages_of
 from pytest_ohllm.model import Exchange
 from pytest_ohllm.wire import reading
 
@@ -29,21 +30,19 @@ def restored(history: Sequence[Exchange]) -> Repair:
             thoughts = [p for p in content if is_thought(p)] if isinstance(content, list) else []
             blocks |= {call: thoughts for call in _call_ids(message) if thoughts}
 
-    def apply(body: Body) -> Body | None:
-        repaired = copy.deepcopy(body)
-        for message in messages_of(repaired):
+    def restore(body: Body) -> None:
+        for message in messages_of(body):
             for call in _call_ids(message):
                 message.update(fields.get(call, {}))
                 if call in blocks and isinstance(message.get("content"), list):
                     others = [part for part in message["content"] if not is_thought(part)]
                     message["content"] = [*copy.deepcopy(blocks[call]), *others]
-        return None if repaired == body else repaired
 
     return Repair(
         "reasoning as received",
         "the model's reasoning goes back exactly as it came",
-        apply,
-        ({"native_tool_calling": False}, *NO_EFFORT),
+        restore,
+        settings=({"native_tool_calling": False}, *NO_EFFORT),
     )
 
 

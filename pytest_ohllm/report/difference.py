@@ -12,8 +12,8 @@ from pytest_ohllm.evidence.comparison import (
     Side,
 )
 from pytest_ohllm.report.lines import GAP, Line, Span, aligned, clipped, printed
-from pytest_ohllm.report.matrix import cost_text, seconds_text, tokens_text
 from pytest_ohllm.report.safe_text import ascii_only, one_line
+from pytest_ohllm.report.wording import cost_text, seconds_text, tokens_text
 
 _STYLES = {
     Change.BROKEN: "bold bright_red",

@@ -17,9 +17,10 @@ from pytest_ohllm.model import CheckResult, Diagnosis, Outcome, Run, Stage
 from pytest_ohllm.report.conversation import conversation
 from pytest_ohllm.report.failing_request import Pair, read_case
 from pytest_ohllm.report.field_diff import ABSENT
-from pytest_ohllm.report.matrix import Cell, Finding, Matrix, Row, remedy_text, seconds_text
+from pytest_ohllm.report.matrix import Cell, Finding, Matrix, Row
 from pytest_ohllm.report.palette import OUTCOMES, VERDICTS
 from pytest_ohllm.report.safe_text import block, one_line
+from pytest_ohllm.report.wording import remedy_text, seconds_text
 
 COLUMNS = {"stage": "Stage", "profile": "Profile", "diagnosis": "Diagnosis"}
 """Types and titles of the columns, in the order of ``header_cells`` and ``cells``."""

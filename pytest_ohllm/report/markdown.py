@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pytest_ohllm.model import Run, Stage
 from pytest_ohllm.report.failing_request import read_case
-from pytest_ohllm.report.matrix import Cell, Finding, Matrix, Row, seconds_text
+from pytest_ohllm.report.matrix import Cell, Finding, Matrix, Row
 from pytest_ohllm.report.palette import OUTCOMES, VERDICTS
 from pytest_ohllm.report.safe_markdown import code, line, span
+from pytest_ohllm.report.wording import seconds_text
 
 STEP_SUMMARY = 1_000_000
 """Bytes that GitHub takes as the summary of one step, less a margin; it drops what is larger."""

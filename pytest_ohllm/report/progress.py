@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pytest_ohllm.evidence.live import RunningCheck, Tally
 from pytest_ohllm.evidence.verdict import WORST_FIRST
 from pytest_ohllm.model import Outcome, Usage
-from pytest_ohllm.report.matrix import cost_text, seconds_text, tokens_text
 from pytest_ohllm.report.safe_text import ascii_only, one_line
+from pytest_ohllm.report.wording import cost_text, seconds_text, tokens_text
 
 _LONGEST = 400
 

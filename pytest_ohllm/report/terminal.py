@@ -17,9 +17,10 @@ from pytest_ohllm.report.lines import (
     width_of,
     wrapped,
 )
-from pytest_ohllm.report.matrix import NOTHING, Cell, Finding, Matrix, Row, seconds_text
+from pytest_ohllm.report.matrix import NOTHING, Cell, Finding, Matrix, Row
 from pytest_ohllm.report.palette import OUTCOMES, VERDICTS
 from pytest_ohllm.report.safe_text import ascii_only, one_line
+from pytest_ohllm.report.wording import seconds_text
 
 MOST_FINDINGS = 30
 """Findings that are shown; a run over many dead endpoints must not scroll its matrix away."""

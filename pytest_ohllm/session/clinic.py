@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pytest_ohllm.diagnosis import parsing, remedies
+from pytest_ohllm.diagnosis import experiments, parsing, remedies
 from pytest_ohllm.diagnosis.behaviour import limits_of, observed
 from pytest_ohllm.diagnosis.engine import diagnose
-from pytest_ohllm.diagnosis.experiments import Conclusion, Experimenter
+from pytest_ohllm.diagnosis.examination import Conclusion, Examination
 from pytest_ohllm.diagnosis.laboratory import Laboratory, signature, works
 from pytest_ohllm.diagnosis.report import autofix_of, concluded, plain
 from pytest_ohllm.diagnosis.symptoms import Symptoms
@@ -118,7 +118,7 @@ class Clinic:
                 return None, ()
             started = time.monotonic()
             lab = Laboratory(failing, replay.body, replay.send, self._budget)
-            conclusion = Experimenter(symptoms, lab).conclude()
+            conclusion = experiments.conclude(Examination(symptoms, lab))
             driver.left = max(0.0, driver.left - (time.monotonic() - started))
             for probe, exchange in lab.probes:
                 attempt.folder.append_jsonl(

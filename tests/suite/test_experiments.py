@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from compat_suite import prompts
-from pytest_ohllm.diagnosis.experiments import Conclusion, Experimenter
+from pytest_ohllm.diagnosis import experiments
+from pytest_ohllm.diagnosis.examination import Conclusion, Examination
 from pytest_ohllm.diagnosis.laboratory import BUDGET, Laboratory
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.evidence.redaction import Redactor
@@ -61,7 +62,7 @@ def examined(personality: str, *, hints: bool, **changes: Any) -> tuple[Conclusi
         replay = driver.replay(symptoms.exchange, 20)
         assert replay is not None
         lab = Laboratory(symptoms.exchange, replay.body, replay.send)
-        return Experimenter(symptoms, lab, hints).conclude(), len(lab.probes)
+        return experiments.conclude(Examination(symptoms, lab, hints)), len(lab.probes)
 
 
 PAIRS = {
@@ -142,7 +143,7 @@ def test_broken_arguments_that_are_replayed_are_the_clients_fault(hints: bool) -
     }
 
     with replayed("malformed-then-rejected", body) as (symptoms, lab):
-        conclusion = Experimenter(symptoms, lab, hints).conclude()
+        conclusion = experiments.conclude(Examination(symptoms, lab, hints))
 
     assert symptoms.status is not None
     assert symptoms.status >= 400

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pytest_ohllm.evidence.attempts import Rate, Rates
 from pytest_ohllm.model import CheckSummary, Outcome, Run, Stage
-from pytest_ohllm.report.matrix import seconds_text
 from pytest_ohllm.report.naming import check_name
 from pytest_ohllm.report.page.records import Records
+from pytest_ohllm.report.wording import seconds_text
 
 MOST_PROFILES = 60
 MOST_CHECKS = 400

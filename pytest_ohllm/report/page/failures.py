@@ -10,12 +10,13 @@ from pathlib import Path
 from pytest_ohllm.model import CheckSummary, Confidence, Outcome, ProfileReport
 from pytest_ohllm.report.failing_request import Case, Pair, read_case
 from pytest_ohllm.report.field_diff import ABSENT, Change
-from pytest_ohllm.report.matrix import Finding, command_text, remedy_text
+from pytest_ohllm.report.matrix import Finding
 from pytest_ohllm.report.naming import check_name
 from pytest_ohllm.report.page.evidence import exchange_title, pieces
 from pytest_ohllm.report.page.room import Piece, Room
 from pytest_ohllm.report.page.words import Words
 from pytest_ohllm.report.started import rerun_command
+from pytest_ohllm.report.wording import command_text, remedy_text
 
 MOST_CHANGES = 12
 LONGEST_VALUE = 1_500

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from pytest_ohllm.model import ProfileReport, Run, Usage
-from pytest_ohllm.report.matrix import cost_text, seconds_text
 from pytest_ohllm.report.naming import check_name
 from pytest_ohllm.report.page.evidence import milliseconds
 from pytest_ohllm.report.page.records import Call, Records
+from pytest_ohllm.report.wording import cost_text, seconds_text
 
 MOST_CALLS = 60
 """Calls of one profile that are listed; of many profiles, fewer of each."""

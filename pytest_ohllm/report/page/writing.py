@@ -15,10 +15,10 @@ from markupsafe import Markup
 from pytest_ohllm.evidence.files import encode, replace_file
 from pytest_ohllm.evidence.reader import read_run
 from pytest_ohllm.model import Run, Stage, Verdict
-from pytest_ohllm.report.matrix import seconds_text
 from pytest_ohllm.report.page.content import page_content
 from pytest_ohllm.report.page.words import Redact, Words
 from pytest_ohllm.report.palette import OUTCOMES, VERDICTS, Look
+from pytest_ohllm.report.wording import seconds_text
 
 PAGE = "report.html"
 

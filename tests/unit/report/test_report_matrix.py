@@ -22,7 +22,8 @@ from pytest_ohllm.model import (
     Usage,
     Verdict,
 )
-from pytest_ohllm.report.matrix import Matrix, cost_text, seconds_text, tokens_text
+from pytest_ohllm.report.matrix import Matrix
+from pytest_ohllm.report.wording import cost_text, seconds_text, tokens_text
 
 type Make[T] = Callable[..., T]
 
