@@ -71,7 +71,9 @@ def command(
     home = tmp_path / "home"
     home.mkdir()
     for name in list(os.environ):
-        if name.startswith(("OHLLM_", "LLM_", "OPENHANDS_", "GH_", "GITHUB_", "GIT_", "XDG_")):
+        if name.startswith(
+            ("OHLLM_", "LLM_", "OPENHANDS_", "OH_", "GH_", "GITHUB_", "GIT_", "XDG_")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GH_TOKEN", TOKEN)

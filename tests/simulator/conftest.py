@@ -117,9 +117,12 @@ def connect() -> Iterator[Callable[..., Client]]:
         client.simulator.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """The SDK's names; its environment must stand before the first import."""
+    """The SDK's names; its environment must stand before the first import, and goes with the file.
+
+    Of the session, it would be the environment of every later file of this worker, too.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         patch.setenv("OPENHANDS_SUPPRESS_BANNER", "1")
