@@ -18,12 +18,13 @@ _TOOLS = re.compile(
     r"\btools?\b param requires --jinja",
     re.IGNORECASE,
 )
+_IN_STREAMS = re.compile(r"(?:in|with|while|when|and) stream(?:s|ing)?\b", re.IGNORECASE)
 _FLAGS = re.compile(r"(?<!\w)--[a-z][a-z-]+")
 _IMAGE = re.compile(
     r"(?:not|n't|cannot|no|unable to|only|at most \d+|at most|invalid|unsupported)\b.{0,60}"
     r"\b(?:images?|image_url|vision|multi-?modal|pictures?)\b|"
     r"\b(?:images?|image_url|vision|multi-?modal)\b.{0,60}(?:not|n't|cannot|only|unsupported|"
-    r"disabled)\b",
+    r"disabled)\b|unknown variant [`'\"]?(?:input_)?image",
     re.IGNORECASE,
 )
 _CONTEXT = re.compile(
@@ -39,6 +40,15 @@ _CONTEXT = re.compile(
     r"上下文(?:长度|窗口)|输入(?:长度|过长)",
     re.IGNORECASE,
 )
+_SMALL_PART = re.compile(
+    r"[\w\]][._](?:id|name)['\"`]?\s?:.{0,40}(?:too long|at most|maximum)", re.IGNORECASE
+)
+_OVER_LIMIT = re.compile(
+    r"must be <=? ?(?P<limit>\d{1,12})\b.{0,20}given:? (?P<given>\d{1,12})\W{1,3}inputs?",
+    re.IGNORECASE,
+)
+"""Said by a server that counts the prompt and the room for the answer together."""
+
 _LOADED = re.compile(
     r"(?:re)?(?:load|serve|start|run) the (?:model|server) with a (?:larger|bigger|longer)|"
     r"loaded with (?:a )?context",
@@ -71,6 +81,7 @@ _FILTER = re.compile(
     r"violat\w+ .{0,40}(?:polic|guideline|terms)|safety_check|敏感|"
     r"(?<!case[- ])sensitive|unsafe (?:or|content)|"
     r"safety (?:system|filter|polic|reason|setting)|prohibited[_ ]content|datainspection|"
+    r"block(?:ed)?_?reason|"
     r"inappropriate content|usage polic",
     re.IGNORECASE,
 )
@@ -103,6 +114,8 @@ def tools_refused(s: Symptoms) -> Finding | None:
     """The endpoint refuses the ``tools`` field as such."""
     if not s.refused or not _TOOLS.search(s.text) or _is_outage(s):
         return None
+    if _IN_STREAMS.search(s.text):
+        return None  # it offers both, and not together
     own = s.self_hosted or (s.pasted is not None and s.pasted.provider is None)
     if own and s.pasted is not None and _FLAGS.search(s.text):
         return Finding(
@@ -135,10 +148,10 @@ def images_refused(s: Symptoms) -> Finding | None:
 
 def context_length(s: Symptoms) -> Finding | None:
     """The request does not fit the model's context, be it the prompt or the room for the answer."""
-    if s.status not in (None, 400, 413, 422, 500) or not s.refused or not _CONTEXT.search(s.words):
+    if s.status not in (None, 400, 413, 422, 500) or not s.refused or not _is_too_long(s):
         return None
-    if any(field.startswith("tools") for field in s.core.fields):
-        return None  # a description may be too long, too
+    if any(field.startswith("tools") for field in s.core.fields) or _SMALL_PART.search(s.text):
+        return None  # a description, a name or an id may be too long, too
     if _asks_for_too_much(s.text):
         chosen = s.chosen is None or "max_output_tokens" in s.chosen
         set_by_user = s.settings.get("max_output_tokens") is not None and chosen
@@ -195,6 +208,13 @@ def _is_outage(s: Symptoms) -> bool:
     if s.status is None or s.status < 500:
         return False
     return s.pasted is None or s.status > 501
+
+
+def _is_too_long(s: Symptoms) -> bool:
+    """Whether the words, or the numbers in them, say that the prompt does not fit."""
+    if counted := _OVER_LIMIT.search(s.text):
+        return int(counted["given"]) >= int(counted["limit"])
+    return _CONTEXT.search(s.words) is not None
 
 
 def _asks_for_too_much(text: str) -> bool:

@@ -100,7 +100,7 @@ _RATE = re.compile(
     r"resource[ _]?(?:has been )?exhausted|toomanyrequests|request_limit_exceeded|"
     r"\b[TR]P[MDSH]\b|(?:tokens?|requests?) per (?:minute|min|hour|day|second)|per-minute|"
     r"quota .{0,60}(?:per|exceeded)|concurren(?:cy|t \w+) (?:limit|usage|exceed)|slow down|"
-    r"usage limit|请求过于频繁|限流|频率|并发",
+    r"limit\b.{0,30}\bper (?:minute|min|hour|day|second)\b|usage limit|请求过于频繁|限流|频率|并发",
     re.IGNORECASE,
 )
 

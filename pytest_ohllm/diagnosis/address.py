@@ -53,6 +53,7 @@ _ABOUT_A_FEATURE = re.compile(
     re.IGNORECASE,
 )
 _ROUTE = re.compile(r"\b(?:POST|GET)\W{1,3}(?P<path>/?[\w/-]+)")
+_UNKNOWN_URL = re.compile(r"(?:invalid|unknown|unrecogni[sz]ed)(?: request)?[ _]url", re.IGNORECASE)
 _OFFICIAL = re.compile(
     r"/?(?:openai/|api/|inference/)?v1/(?:chat/completions|completions|responses|messages)"
 )
@@ -139,16 +140,27 @@ def setting_unknown(s: Symptoms) -> Finding | None:
 
 
 def route_unknown(s: Symptoms) -> Finding | None:
-    """The endpoint lacks a path that is well-formed, so the client chose the wrong one."""
+    """The endpoint lacks a path: one that is well-formed, which the client chose, or any other."""
     route = _ROUTE.search(s.text)
-    if s.status not in (400, 404, 405) or not route or not _OFFICIAL.fullmatch(route["path"]):
+    if s.status not in (400, 404, 405) or not route:
         return None
+    if not _OFFICIAL.fullmatch(route["path"]):
+        return _wrong_path(s, route["path"]) if _UNKNOWN_URL.search(s.words) else None
     return Finding(
         Kind.UNKNOWN,
         Blame.UNKNOWN,
         f"the endpoint does not serve the path that the client chose: {said(s)}",
         "compare the path with the provider's documentation",
         suspicion=Kind.SDK_GAP,
+    )
+
+
+def _wrong_path(s: Symptoms, path: str) -> Finding:
+    return Finding(
+        Kind.CONFIGURATION,
+        Blame.USER,
+        f"the path {path} is not one of the API, so base_url is wrong: {said(s)}",
+        "correct base_url; OpenAI-compatible ones mostly end in /v1",
     )
 
 

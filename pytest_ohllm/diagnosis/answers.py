@@ -42,20 +42,27 @@ _CRASHED = re.compile(
     r"surrogates not allowed|isn't mapped yet|not mapped|not in model_prices|must be a mapping|"
     r"does not support parameters|drop_params|failed to (?:parse|convert|transform)|"
     r"unexpected keyword argument|missing \d+ required|cannot read propert|is not callable|"
+    r"is not JSON serializable|\d validation errors? for [A-Z]|cannot access local variable|"
+    r"converting to valid response|expected .{0,60}\bresponse\b.{0,20}\bgot\b|"
     r"unexpected (?:response|chunk) (?:type|format)|no (?:message|content) in (?:the )?response",
     re.IGNORECASE,
 )
-_LOOKED_UP = re.compile(
-    r"(?:is not|isn't) mapped yet|does not support parameters|not in model_prices", re.IGNORECASE
+_OWN = re.compile(
+    r"(?:is not|isn't) mapped yet|does not support parameters|not in model_prices|"
+    r"\d validation errors? for [A-Z]",
+    re.IGNORECASE,
 )
-"""Said by litellm's own tables, whose exceptions have the status of an answer that never came."""
+"""Said by litellm's own tables and models, whatever status an exception was given."""
 
 _TEXT_FOR_OBJECT = re.compile(
     r"'(?:str|bytes)' object has no attribute|Expecting value.{0,40}char 0"
 )
+_BUILDS = re.compile(r"transform_request|prompt_templates|prompt_factory|map_openai_params")
+"""Where litellm writes a request: no answer has come yet."""
+
 _MALFORMED = re.compile(
     r"tool_use_failed|failed to call a function|tool call validation failed|failed_generation|"
-    r"attempted to call tool|error parsing tool call|"
+    r"(?:attempted|tried) to call (?:\w+ ){0,2}tool|error parsing tool call|"
     r"malformed_function_call|unexpected_tool_call|"
     r"(?:model|llm) (?:generated|produced|returned|output) (?:an? )?(?:invalid|malformed|"
     r"unparsable)",
@@ -68,7 +75,8 @@ _BEHAVIOUR = re.compile(
     r"missing required parameters? for function|(?:tool|function) .{0,60}(?:not found|does not "
     r"exist|not available)|unknown (?:tool|function)|(?:malformed|invalid) (?:tool|function)[ _]?"
     r"call|stuck in (?:a )?loop|empty (?:response|content|answer)|never calls?|refus(?:es|ed) to|"
-    r"error validating tool|no action was found|gibberish|"
+    r"error validating tool|not a valid (?:tool|function|action)\b|output parsing error|"
+    r"could not parse (?:the )?(?:llm|model)(?:'s)? output|no action was found|gibberish|"
     r"ignores? (?:the )?(?:instruction|system|prompt)|"
     r"instead of (?:\w+ ){0,2}execut|as (?:raw|plain|bare) (?:json|text)|"
     r"\b(?:model|agent|llm|assistant|claude|gpt|gemini|qwen|llama|it) (?:just|only|simply|never|"
@@ -83,9 +91,9 @@ def crashed(s: Symptoms) -> Finding | None:
     if s.pasted is None:
         return None
     told = s.told
-    if s.status in (400, 401, 403, 404, 422, 429) and not _LOOKED_UP.search(told):
+    if s.status in (400, 401, 403, 404, 422, 429) and not _OWN.search(told):
         return None
-    if _TEXT_FOR_OBJECT.search(told):
+    if _TEXT_FOR_OBJECT.search(told) and not _BUILDS.search(s.frame):
         return Finding(
             Kind.CONFIGURATION,
             Blame.USER,

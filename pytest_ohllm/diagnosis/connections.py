@@ -21,6 +21,7 @@ _NO_WAY = re.compile(
     r"UnsupportedProtocol|Invalid URL|all connection attempts failed|network is unreachable",
     re.IGNORECASE,
 )
+_NO_PROVIDER = re.compile(r"LLM Provider NOT provided|GetLLMProvider Exception")
 _NO_TIME = re.compile(r"time[d ]?[ -]?out|deadline exceeded|ETIMEDOUT|超时", re.IGNORECASE)
 _BROKEN = re.compile(
     r"connection (?:was )?(?:reset|aborted|closed)|peer closed|server disconnected|broken pipe|"
@@ -59,7 +60,7 @@ def settings_refused(s: Symptoms) -> Finding | None:
 def provider_unknown(s: Symptoms) -> Finding | None:
     """litellm cannot tell from the model string whom to call."""
     said = s.pasted.message if s.pasted else s.root.message if s.root else ""
-    if s.sent or "LLM Provider NOT provided" not in said:
+    if s.sent or not _NO_PROVIDER.search(said):
         return None
     model = s.settings.get("model") or (s.pasted.model if s.pasted else None) or ""
     return Finding(
@@ -120,7 +121,7 @@ def not_connected(s: Symptoms) -> Finding | None:
 
 def told_of_the_network(s: Symptoms) -> Finding | None:
     """The same in words, where the exceptions are lost."""
-    if s.pasted is None or (s.status is not None and s.status < 500):
+    if s.pasted is None or (s.status is not None and s.status < 500 and s.status != 407):
         return None
     said = one_line(s.text, 160)
     if _NO_WAY.search(s.told) and not _BROKEN.search(s.text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, requires
 
 from pytest_ohllm.diagnosis.finding import Finding, one_line
@@ -13,7 +14,9 @@ _MACHINE = re.compile(
     r"\btmux\b|no suitable socket path|no server running on /|"
     r"no space left on device|disk quota exceeded|read-only file system|too many open files|"
     r"cannot allocate memory|(?:permission denied|operation not permitted)\W{1,3}[/~]|"
-    r"\bEACCES\b|\bENOSPC\b|\bEMFILE\b|command not found|address already in use|"
+    r"\bEACCES\b|\bENOSPC\b|\bEMFILE\b|(?<!\w)command not found|address already in use|"
+    r"attempting to bind|cannot (?:assign requested address|open shared object)|"
+    r"could not find module|"
     r"\bdocker(?: daemon| engine|\.sock|\.errors)|http\+docker|ports are not available|"
     r"container .{0,60}(?:exited|not (?:running|found)|failed)|exec .{0,40}no such file|"
     r"error response from daemon|port is already allocated|dubious ownership|"
@@ -23,7 +26,7 @@ _MACHINE = re.compile(
 )
 _OWN_SERVER = re.compile(
     r"/api/conversations|openhands[./]agent_server|oh-agent-server|openhands-runtime|"
-    r"/execute_action|/alive\b|host\.docker\.internal|agent[- ]server .{0,40}"
+    r"/execute_action|/alive\b|agent[- ]server .{0,40}"
     r"(?:not|fail|exit|died)|(?:runtime|sandbox) .{0,60}(?:not ready|failed to start|unavailable|"
     r"timed? ?out|not running|crashed|disconnected)",
     re.IGNORECASE,
@@ -66,7 +69,12 @@ def module_missing(s: Symptoms) -> Finding | None:
     # A record is of some other installation, whose packages nobody knows; where a provider was
     # being called, it is what that one needs.
     called = s.pasted is not None and s.pasted.provider not in (None, "none")
-    if named and "cannot import" not in said and (called or is_optional(named["name"])):
+    if (
+        named
+        and "cannot import" not in said
+        and (called or is_optional(named["name"]))
+        and (named["name"] not in sys.stdlib_module_names)
+    ):
         return Finding(
             Kind.CONFIGURATION,
             Blame.USER,

@@ -41,12 +41,12 @@ def inside(text: str) -> Any:
         for start, end, missing in _spans(candidate):
             value = _parsed(candidate[start:end], missing)
             first = value[0] if isinstance(value, list) and value else value
-            if isinstance(value, bytes) or (isinstance(first, Mapping) and _speaks(first)):
+            if isinstance(value, bytes) or (isinstance(first, Mapping) and speaks(first)):
                 return value
     return None
 
 
-def _speaks(body: Mapping[Any, Any]) -> bool:
+def speaks(body: Mapping[Any, Any]) -> bool:
     """Whether the object says what went wrong, rather than being an argument or a price list."""
     return not _SPEAKING.isdisjoint(key for key in body if isinstance(key, str))
 

@@ -12,7 +12,8 @@ from pytest_ohllm.model import Blame, Kind
 _OVERLOADED = re.compile(
     r"overloaded|temporarily (?:un|rate)|service unavailable|server (?:is )?(?:busy|overload)|"
     r"no healthy upstream|bad gateway|gateway time|over capacity|capacity (?:is )?exceeded|"
-    r"high demand|\bunavailable\b|currently loading|网络错误|系统繁忙|服务器繁忙|负载",
+    r"high demand|\bunavailable\b(?! tool)|(?:re)?try your request\b|"
+    r"currently loading|网络错误|系统繁忙|服务器繁忙|负载",
     re.IGNORECASE,
 )
 _DOWN = re.compile(

@@ -42,7 +42,8 @@ _COMPLAINT = re.compile(
     r"should be|out of range|greater than|less than|additional properties|schema violation|"
     r"do(?:es)? not match|expected|malformed|maximum|minimum|illegal|failed to satisfy|"
     r"\brequired\b|mismatch|bad input|no endpoints found that support|"
-    r"only .{0,40}(?:is|are) (?:allowed|supported|permitted)|must (?:have|contain|not)|不支持",
+    r"only .{0,40}(?:is|are) (?:allowed|supported|permitted)|(?:must|should) (?:have|contain|not)|"
+    r"too (?:long|short|many|few)|unavailable|不支持|非法|不合法|错误|无效",
     re.IGNORECASE,
 )
 _NAMED = re.compile(

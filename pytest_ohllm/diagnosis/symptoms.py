@@ -20,6 +20,7 @@ _SELF_HOSTED = re.compile(
     r"vllm|llama|lm[ _-]?studio|sglang|local|tgi|text-generation|koboldcpp|^mlx|oobabooga", re.I
 )
 _OWN_PREFIX = re.compile(r"(?:ollama|ollama_chat|lm_studio|hosted_vllm|llamafile)/", re.I)
+_LINK = re.compile(r"https?://\S+")
 _MUCH = 8 * 1024
 """Characters of a pasted text that rules look through."""
 
@@ -159,8 +160,8 @@ class Symptoms:
 
     @cached_property
     def words(self) -> str:
-        """Codes and text: what patterns are looked for in."""
-        return f"{self.codes} {self.text}"
+        """Codes and text: what patterns are looked for in. A link says what its page is about."""
+        return f"{self.codes} {_LINK.sub('', self.text)}"
 
     @cached_property
     def told(self) -> str:

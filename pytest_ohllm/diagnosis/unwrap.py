@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from pytest_ohllm.diagnosis.nested import MESSAGE_KEYS, inside
+from pytest_ohllm.diagnosis.nested import MESSAGE_KEYS, inside, speaks
 
 _DEEPEST = 24
 """Layers after which something is nested on purpose."""
@@ -27,6 +27,9 @@ _MESSAGE = 4 * 1024
 
 _CODE_KEYS = ("code", "type", "status", "reason", "error_type", "error_code", "object")
 _FIELD_KEYS = ("param", "loc", "field", "path")
+
+_CARRIERS = ("body", "responseBody", "response_body")
+"""Where clients put an endpoint's answer beside words of their own."""
 
 _PHRASES = "|".join(re.escape(status.phrase) for status in HTTPStatus)
 _PREFIX = re.compile(
@@ -160,6 +163,10 @@ def _message_of(body: Mapping[Any, Any], found: _Found) -> Any:
     metadata = body.get("metadata")
     if isinstance(metadata, Mapping) and metadata.get("raw"):
         return metadata["raw"]
+    for key in _CARRIERS:
+        inner = body.get(key)
+        if isinstance(inner, Mapping) and speaks(inner):
+            return inner
     for key in ("error", "errors", "base_resp", "detail", "Message", *MESSAGE_KEYS):
         inner = body.get(key)
         if isinstance(inner, Mapping) and not inner:

@@ -58,6 +58,7 @@ class TestMoneyOrLimit:
             (google(429, "Quota exceeded, check your plan and billing", "RESOURCE_EXHAUSTED"), 429),
             (aws("ThrottlingException", "Too many tokens, please wait before trying again."), 429),
             (openai("Requests per second exceeded", code="request_quota_exceeded"), 429),
+            ("500 - Token limit (500,000 per day) exceeded. Used: 508,311 tokens.", 500),
             ("free-models-per-day: try again tomorrow, or add credits", 429),
             (openai("reached organization TPD rate limit, current: 15, limit: 10"), 429),
             ("Rate limit of 10 per 60s exceeded for UserByModel. Wait 12 seconds.", 429),
@@ -95,6 +96,8 @@ class TestTooLarge:
             "Range of max_tokens should be [1, 16384]",
             "`inputs` tokens + `max_new_tokens` must be <= 8193. Given: 600 `inputs` tokens and "
             "8192 `max_new_tokens`",
+            "`max_tokens` must be greater than `thinking.budget_tokens`, see "
+            "https://docs.example/thinking#max-tokens-and-context-window-size",
         ],
     )
     def test_since_the_client_asks_for_too_long_an_answer(self, said: str) -> None:
@@ -111,6 +114,13 @@ class TestTooLarge:
             (openai("invalid params, context window exceeds limit (2013)"), 400),
             ({"error": {"type": "request_too_large", "message": "It exceeds 32 MB"}}, 413),
             (openai("Range of input length should be [1, 98304]", code="InvalidParameter"), 400),
+            (
+                {
+                    "error": "`inputs` tokens + `max_new_tokens` must be <= 8193. "
+                    "Given: 9600 `inputs` tokens and 512 `max_new_tokens`"
+                },
+                422,
+            ),
         ],
     )
     def test_for_the_model_s_context(self, case: Case) -> None:
@@ -241,6 +251,16 @@ class TestTools:
         "case",
         [
             (openai("No endpoints found that support the provided 'tool_choice' value."), 404),
+            (
+                aws("ValidationException", "This model doesn't support tool use with streaming."),
+                400,
+            ),
+            (openai("This json_schema type is unavailable for now"), 400),
+            (openai("tools.3.custom.name: String should have at most 64 characters"), 400),
+            (
+                openai("Invalid 'input[3].call_id': too long", code="string_above_max_length"),
+                400,
+            ),
             (openai("acme-think does not support this tool_choice"), 400),
             (openai("Function tools with reasoning_effort: please use /v1/responses instead"), 400),
             (openai("m is not accessible via /chat/completions; use the /responses endpoint"), 400),
@@ -258,6 +278,10 @@ class TestTools:
             ("It just prints the call as raw JSON instead of executing it", None),
             ("The model never calls any tool, it only describes what it would do", None),
             ("Error validating tool 'terminal': Arguments: unparseable JSON", None),
+            ("Error while streaming: Tool run_it not found in agent helper", None),
+            ("The model tried to call unavailable tool 'todo'. Available tools: bash", None),
+            ("Observation: Look Up is not a valid tool, try another one.", None),
+            ("ValueError: Could not parse LLM output: `I will look it up`", None),
         ],
     )
     def test_a_call_that_the_model_wrote_badly_is_the_model_s(self, case: Case) -> None:
@@ -270,6 +294,7 @@ class TestTools:
             (openai("Failed to parse tool call arguments as JSON: parse error at line 1"), 500),
             (openai("No tool output found for function call call_9."), 400),
             (openai("Tool call id was call_abc but must have a length of 9"), 400),
+            (openai("messages 参数非法,请检查文档", code="1214"), 400),
         ],
     )
     def test_one_that_is_sent_back_unrepaired_is_the_sdk_s(self, case: Case) -> None:
@@ -322,6 +347,8 @@ class TestAddresses:
             (openai("Access denied due to invalid subscription key or wrong API endpoint"), 401),
             (openai("User location is not supported for the API use."), 400),
             (openai("No endpoints available matching your data policy"), 404),
+            (openai("Invalid URL (POST /v1/chat/completions/chat/completions)"), 404),
+            (openai("Unknown request URL: POST /chat/completions", code="unknown_url"), 404),
         ],
     )
     def test_a_wrong_place_is_the_user_s(self, case: Case) -> None:
@@ -364,6 +391,10 @@ class TestServersInTrouble:
             ),
             ("error code: 524", None),
             (openai("The model is not available at the moment"), 503),
+            (
+                "streamException An unexpected error during processing. Try your request again.",
+                None,
+            ),
         ],
     )
     def test_an_outage_whatever_its_class(self, case: Case) -> None:
@@ -390,6 +421,8 @@ class TestServersInTrouble:
             ("litellm.APIConnectionError: [Errno 111] Connection refused", "configuration"),
             ("litellm.InternalServerError: OpenAIException - Connection error.", "configuration"),
             ("TypeError: fetch failed: getaddrinfo ENOTFOUND llm.example", "configuration"),
+            ("getaddrinfo ENOTFOUND host.docker.internal", "configuration"),
+            ("httpcore.ProxyError: 407 Proxy Authentication Required", "configuration"),
             ("ssl.SSLError: self-signed certificate in certificate chain", "configuration"),
             ("litellm.APIConnectionError: No module named 'boto3'", "configuration"),
             ("litellm.APIConnectionError: 'NoneType' object is not iterable", "sdk_gap"),
@@ -414,6 +447,38 @@ class TestLibraries:
             ("ValidationError: 1 validation error for Usage", "litellm/types/utils.py", "sdk_gap"),
             ("litellm.UnsupportedParamsError: m does not support ['x']", None, "sdk_gap"),
             ("This model isn't mapped yet. model=acme/large", "litellm/utils.py", "sdk_gap"),
+            (
+                "TypeError: Object of type Call is not JSON serializable",
+                "json/__init__.py",
+                "sdk_gap",
+            ),
+            (
+                "litellm.InternalServerError: Received={'finishReason': 'UNEXPECTED_TOOL_CALL'}, "
+                "Error converting to valid response block=cannot access local variable 'x'",
+                None,
+                "sdk_gap",
+            ),
+            (
+                "Invalid response: 1 validation error for ChatCompletion finish_reason Input "
+                "should be 'stop', 'length' or 'content_filter'",
+                None,
+                "sdk_gap",
+            ),
+            (
+                "'str' object has no attribute 'get'",
+                "litellm/llms/acme/transformation.py:transform_request",
+                "sdk_gap",
+            ),
+            (
+                "'str' object has no attribute 'get'",
+                "litellm/llms/acme/transformation.py:transform_response",
+                "configuration",
+            ),
+            (
+                "litellm.BadRequestError: GetLLMProvider Exception - list index out of range",
+                "litellm/utils.py:get_llm_provider",
+                "configuration",
+            ),
         ],
     )
     def test_a_crash_is_judged_by_where_it_happened(
@@ -432,6 +497,9 @@ class TestThisMachine:
             "keyring.errors.NoKeyringError: no backend was available",
             "agent server at http://localhost:8010/alive did not become ready",
             "bash: tmux: command not found",
+            "[Errno 99] error while attempting to bind on address ('::1', 8000, 0, 0)",
+            "FileNotFoundError: Could not find module 'acme.dll' (or one of its dependencies)",
+            "ModuleNotFoundError: No module named 'fcntl'",
         ],
     )
     def test_it_says_nothing_about_the_model(self, said: str) -> None:
@@ -449,6 +517,8 @@ class TestFiltersAndPictures:
             (openai("Your input was flagged for violence. No credits were charged."), 403),
             (openai("the input text may contain sensitive information"), 400),
             (openai("At most 0 image(s) may be provided in one request."), 400),
+            (openai("messages[4]: unknown variant `image_url`, expected `text`"), 400),
+            ("PromptFeedback(block_reason=<BlockedReason.OTHER: 'OTHER'>)", 200),
             (openai("No endpoints found that support image input"), 404),
         ],
     )

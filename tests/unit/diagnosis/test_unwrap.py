@@ -59,6 +59,13 @@ class TestWrappers:
         for given_as in (body, json.dumps(body), json.dumps(body, indent=2), repr(body)):
             assert unwrap(given_as).text == WORDS
 
+    def test_the_endpoint_s_body_is_found_beside_words_of_the_client(self) -> None:
+        body = {"error": {"message": "property 'store' is unsupported"}}
+
+        core = unwrap({"code": 400, "message": "Unsuccessful response", "body": body})
+
+        assert (core.text, core.status) == ("property 'store' is unsupported", 400)
+
     def test_bytes_that_were_printed_are_read(self) -> None:
         body = json.dumps({"error": {"code": 400, "message": WORDS}}, indent=2).encode()
 
