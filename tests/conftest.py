@@ -7,7 +7,7 @@ import os
 import pkgutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import pytest_ohllm
 from pytest_ohllm.evidence.reader import read_run
 from pytest_ohllm.model import CheckSummary, Run
+from tests import secret_service
 
 pytest_plugins = ["pytester"]
 
@@ -141,3 +142,17 @@ def compat(_imported: None, pytester: pytest.Pytester, monkeypatch: pytest.Monke
     # Between two tests of the run inside, this is sys.stderr, and an MCP server may be started.
     monkeypatch.setattr("_pytest.capture.CaptureIO.fileno", lambda _: 2)
     return Compat(pytester)
+
+
+@pytest.fixture(scope="session")
+def _bus() -> Iterator[str]:
+    """A real keyring for the whole session."""
+    with secret_service.running() as address:
+        yield address
+
+
+@pytest.fixture
+def keyring(_bus: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A real, unlocked keyring is what this process and its children find."""
+    with secret_service.used(_bus, monkeypatch):
+        yield

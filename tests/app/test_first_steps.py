@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from pytest_ohllm.simulator.server import Simulator
+from tests import secret_service
 from tests.app.conftest import PROGRAM
 from tests.app.terminal import typed
-from tests.unit.profiles import secret_service
 
 README = Path(__file__).parents[2] / "README.md"
 PROGRAMS = {

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,9 @@ import pytest
 from pytest_ohllm.profiles.store import load
 from tests.app.conftest import PROGRAM
 from tests.app.terminal import dialogue
-from tests.unit.profiles import secret_service
 
 KEY = "sk-canary-0123456789"
 LOCAL = ("--model", "openai/x", "--base-url", "http://localhost:1/v1")
-
-
-@pytest.fixture(scope="session")
-def _bus() -> Iterator[str]:
-    with secret_service.running() as address:
-        yield address
-
-
-@pytest.fixture
-def keyring(_bus: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with secret_service.used(_bus, monkeypatch):
-        yield
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from pytest_ohllm.profiles.connection import resolve
 from pytest_ohllm.profiles.store import load
+from tests import secret_service
 from tests.app.terminal import dialogue
-from tests.unit.profiles import secret_service
 
 KEY = "sk-canary-0123456789"
 LOCAL = {"model": "openai/x", "base_url": "http://localhost:1/v1"}

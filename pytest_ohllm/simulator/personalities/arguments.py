@@ -9,7 +9,7 @@ from dataclasses import replace
 from pytest_ohllm.simulator import agent
 from pytest_ohllm.simulator.personalities import wire
 from pytest_ohllm.simulator.personalities.calls import each, edit_calls, works
-from pytest_ohllm.simulator.personalities.declaration import Behave, Personality
+from pytest_ohllm.simulator.personalities.declaration import Behave, Personality, cannot_act
 from pytest_ohllm.simulator.response import Refusal
 from pytest_ohllm.simulator.turn import Reply, ToolCall, Turn
 
@@ -62,19 +62,8 @@ def _raw_newlines(call: ToolCall) -> str:
 
 def _native_only(name: str, description: str, behave: Behave) -> Personality:
     """Native calls are made and cannot be read; in the SDK's own format there is nothing wrong."""
-    broken = _fails(name, description, behave)
+    broken = cannot_act(name, description, behave)
     return replace(broken, verdict="WORKS WITH SETTINGS", remedy={"native_tool_calling": False})
-
-
-def _fails(name: str, description: str, behave: Behave) -> Personality:
-    return Personality(
-        name,
-        description,
-        verdict="DOES NOT WORK",
-        stage="C",
-        kind="model_limitation",
-        behave=(behave,),
-    )
 
 
 PERSONALITIES = (
@@ -88,12 +77,12 @@ PERSONALITIES = (
         "encodes the arguments' JSON twice",
         each(lambda call: replace(call, raw=json.dumps(call.json))),
     ),
-    _fails(
+    cannot_act(
         "arguments-empty",
         "gives the empty string as arguments",
         each(lambda call: replace(call, arguments={}, raw="")),
     ),
-    _fails(
+    cannot_act(
         "arguments-cut",
         "gives arguments whose JSON ends too early",
         each(lambda call: replace(call, arguments={}, raw=call.json[: len(call.json) // 2])),

@@ -179,6 +179,18 @@ def works_by_prompt(name: str, description: str, **quirks: Any) -> Personality:
     )
 
 
+def cannot_act(name: str, description: str, behave: Behave) -> Personality:
+    """A model that cannot be an agent: in calling tools it always does something wrong."""
+    return Personality(
+        name,
+        description,
+        verdict="DOES NOT WORK",
+        stage="C",
+        kind="model_limitation",
+        behave=(behave,),
+    )
+
+
 def compose(parts: list[Personality]) -> Personality:
     """All ``parts`` at once; at least one."""
     return reduce(lambda left, right: left + right, parts)

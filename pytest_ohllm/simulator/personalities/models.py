@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pytest_ohllm.simulator import agent
-from pytest_ohllm.simulator.personalities.declaration import Behave, Personality
+from pytest_ohllm.simulator.personalities.declaration import Behave, Personality, cannot_act
 from pytest_ohllm.simulator.turn import Reply, ToolCall, Turn
 
 _PRINTED = re.compile(r"^\s*(?:echo|printf)\s+['\"]?(.*?)['\"]?\s*$", re.DOTALL)
@@ -122,18 +122,6 @@ def _breaks_down(turn: Turn, reply: Reply) -> Reply:
     return replace(reply, text=" ".join([*reply.text.split()[:3], *["and so on"] * 400]))
 
 
-def _limited(name: str, description: str, behave: Behave) -> Personality:
-    """A model that cannot be an agent."""
-    return Personality(
-        name,
-        description,
-        verdict="DOES NOT WORK",
-        stage="C",
-        kind="model_limitation",
-        behave=(behave,),
-    )
-
-
 def _tolerated(name: str, description: str, behave: Behave) -> Personality:
     """What the SDK puts right by itself."""
     return Personality(name, description, healthy=True, verdict="WORKS", behave=(behave,))
@@ -186,7 +174,7 @@ PERSONALITIES = (
         kind="model_limitation",
         behave=(_empty,),
     ),
-    _limited(
+    cannot_act(
         "unknown-tool",
         "calls a tool that nobody offered",
         _rename(lambda name: "run_in_sandbox"),
@@ -201,8 +189,8 @@ PERSONALITIES = (
         "leaves a fragment of its template in the tool's name, which the SDK removes",
         _rename(lambda name: f"{name}<|channel|>commentary"),
     ),
-    _limited("list-for-string", "gives the command as a list of words", _list_command),
-    _limited("prose-about-tool", "explains in prose how one would call the tool", _prose),
-    _limited("ignores-instruction", "makes small talk, whatever is asked for", _ignores),
-    _limited("repeats-itself", "says the same words again and again", _breaks_down),
+    cannot_act("list-for-string", "gives the command as a list of words", _list_command),
+    cannot_act("prose-about-tool", "explains in prose how one would call the tool", _prose),
+    cannot_act("ignores-instruction", "makes small talk, whatever is asked for", _ignores),
+    cannot_act("repeats-itself", "says the same words again and again", _breaks_down),
 )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_ohllm.sdk import environment
-from tests.unit.profiles import secret_service
+from tests import secret_service
 
 WriteProfile = Callable[..., Path]
 
@@ -71,20 +71,6 @@ def sdk_store(sdk: Any, folder: Path) -> Any:
     from openhands.sdk.llm.llm_profile_store import LLMProfileStore
 
     return LLMProfileStore(folder)
-
-
-@pytest.fixture(scope="session")
-def _bus() -> Iterator[str]:
-    """A real keyring for the whole session."""
-    with secret_service.running() as address:
-        yield address
-
-
-@pytest.fixture
-def keyring(_bus: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A real, unlocked keyring is what this process and its children find."""
-    with secret_service.used(_bus, monkeypatch):
-        yield
 
 
 @pytest.fixture

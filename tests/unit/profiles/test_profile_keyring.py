@@ -22,7 +22,7 @@ from pytest_ohllm.profiles.listing import entry, listing
 from pytest_ohllm.profiles.moving import remove, rename
 from pytest_ohllm.profiles.sources import Typed, Variable
 from pytest_ohllm.profiles.store import load, names
-from tests.unit.profiles import secret_service
+from tests import secret_service
 
 KEY = "sk-canary-0123456789"
 LOCAL = {"model": "openai/x", "base_url": "http://localhost:1/v1"}
