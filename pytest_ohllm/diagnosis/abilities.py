@@ -14,7 +14,8 @@ _TOOLS = re.compile(
     r"(?:tools?\b(?!_)|functions?\b|function[ _-]?calling|tool[ _-](?:use|call\w*))|"
     r"(?:tools?|functions?|tool use)[`'\"]? (?:use |calling |call )?(?:is|are) not "
     r"(?:currently )?(?:support|enabled|available)|"
-    r"enable-auto-tool-choice|tool-call-parser|no endpoints found that support tool|"
+    r"only .{0,400}\bsupports? (?:tool|function) call|enable-auto-tool-choice|tool-call-parser|"
+    r"no endpoints found that support tool|"
     r"\btools?\b param requires --jinja",
     re.IGNORECASE,
 )
@@ -35,7 +36,8 @@ _CONTEXT = re.compile(
     r"input length\b.{0,30}(?:should be|must be|exceeds?)|token (?:count|limit) .{0,60}"
     r"exceed|exceed(?:s|ed)?\b .{0,60}(?:token|context|length) ?(?:limit|count|length|window)|"
     r"(?:inputs?|prompt)\W{0,2} must have (?:less|fewer) than|got -\d|"
-    r"reduce the length|\bn_ctx\b|\bnum_ctx\b|string_above_max_length|"
+    r"input tokens .{0,20}has exceeded|reduce the length|\bn_ctx\b|\bnum_ctx\b|"
+    r"string_above_max_length|"
     r"request[ _](?:entity |body |payload )?(?:too[ _]large|exceeds the maximum size)|"
     r"上下文(?:长度|窗口)|输入(?:长度|过长)",
     re.IGNORECASE,
@@ -77,7 +79,7 @@ _INPUT = re.compile(
 )
 _FILTER = re.compile(
     r"content[ _-]?(?:filter|policy|management|moderation)|responsibleai|moderation|"
-    r"(?:prompt|input|output|response|content) .{0,40}(?:flagged|blocked)|\bflagged\b|"
+    r"\b(?:prompt|input|output|response|content) .{0,40}(?:flagged|blocked)|\bflagged\b|"
     r"violat\w+ .{0,40}(?:polic|guideline|terms)|safety_check|敏感|"
     r"(?<!case[- ])sensitive|unsafe (?:or|content)|"
     r"safety (?:system|filter|polic|reason|setting)|prohibited[_ ]content|datainspection|"
@@ -86,7 +88,8 @@ _FILTER = re.compile(
     re.IGNORECASE,
 )
 _TEMPLATE = re.compile(
-    r"\{%-?|jinja|chat[ _]template|raise_exception|TemplateError|at row \d+, column \d+",
+    r"\{%-?|jinja|chat[ _]template\b(?! is not supported)|raise_exception|TemplateError|"
+    r"at row \d+, column \d+",
     re.IGNORECASE,
 )
 _MEMORY = re.compile(

@@ -35,7 +35,7 @@ _WINDOW = re.compile(
 )
 _NO_WINDOW = re.compile(
     r"insufficient[ _](?:quota|balance|funds)|credits? (?:\w+ ){0,3}depleted|余额|"
-    r"(?:plan|package|subscription) (?:has )?expired",
+    r"(?:plan|package|subscription) (?:has )?expired|extra usage is required",
     re.IGNORECASE,
 )
 """Said of money only: an account without it advises to try again, too."""
@@ -51,12 +51,13 @@ _CLOSED = re.compile(
     r"\b(?:organi[sz]ation|account|workspace|project|key|subscription|team|tenant)\b"
     r"[^.]{0,40}\b(?:(?:is|been|was|not) )+(?:currently )?(?:disabled|suspended|"
     r"deactivated|restricted|banned|blocked|frozen|inactive|active|terminated)\b|"
+    r"disabled (?:in|for) (?:this|your) (?:account|organi[sz]ation|project)|"
     r"(?:api|service) .{0,40}(?:has not been used in project|is not enabled on)|封禁|禁用",
     re.IGNORECASE,
 )
 _REGION = re.compile(
     r"unsupported_country|country|territory|region .{0,40}not (?:supported|available|allowed)|"
-    r"not (?:supported|available|allowed) in .{0,30}(?:region|location|country)|"
+    r"not (?:supported|available|allowed|servable) in .{0,30}(?:region|location|country)|"
     r"location is not supported|geo[- ]?(?:block|restrict)",
     re.IGNORECASE,
 )
@@ -68,7 +69,8 @@ _KEY = re.compile(
     r"(?:api[ _-]?|subscription )key\b.{0,60}\b(?:not (?:valid|found|set|configured|authorized|"
     r"exist)|invalid|incorrect|expired|missing|required|supplied|must be|revoked|disabled)|"
     r"authenticat\w* (?:fail|error|required|credentials|parameter|token)|not authenticated|"
-    r"unauthenticated|login fail|"
+    r"unauthenticated|login fail|invalid_grant|authentication unavailable|sign in again|"
+    r"failed to retrieve a token|token could not be refreshed|"
     r"\bunauthori[sz]ed\b|could not (?:load|find|locate|resolve) (?:\S+ ){0,3}credentials|"
     r"(?:unable|failed) to (?:load|find|locate|resolve) (?:\S+ ){0,3}credentials|"
     r"(?:not|default) (?:found )?credentials (?:not|were)|"
@@ -93,10 +95,10 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _ENDPOINT_TOO = re.compile(
-    r"wrong (?:api )?endpoint|regional api endpoint|correct .{0,20}endpoint", re.I
+    r"wrong (?:api )?endpoint|regional (?:api endpoint|hostname)|correct .{0,20}endpoint", re.I
 )
 _RATE = re.compile(
-    r"rate[ _-]?limit|too many (?:requests|tokens, please wait)|throttl|"
+    r"rate[ _-]?limit|too many (?:requests|connections|tokens, please wait)|throttl|"
     r"resource[ _]?(?:has been )?exhausted|toomanyrequests|request_limit_exceeded|"
     r"\b[TR]P[MDSH]\b|(?:tokens?|requests?) per (?:minute|min|hour|day|second)|per-minute|"
     r"quota .{0,60}(?:per|exceeded)|concurren(?:cy|t \w+) (?:limit|usage|exceed)|slow down|"

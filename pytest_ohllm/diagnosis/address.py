@@ -27,6 +27,8 @@ _MODEL = re.compile(
     r"non-serverless model|"
     r"\b(?:unknown|invalid|no such|unrecogni[sz]ed) model\b|not a valid model|try pulling it|"
     r"no models? (?:is |are |currently )?(?:loaded|available)|"
+    r"\bmodel (?:is |was )?disabled|marked .{0,20}as legacy|provider/model format|"
+    r"supported models are|ratio or price not set|"
     r"not_found_error.{0,20}model: |no endpoints (?:found|available) (?:for|matching)|"
     r"no (?:allowed|available) (?:providers?|channels?|deployments?)\b|"
     r"no (?:healthy )?deployments? available|"
@@ -34,7 +36,7 @@ _MODEL = re.compile(
     re.IGNORECASE,
 )
 _SETTING = re.compile(
-    r"\bapi[- ]?versions?\b|"
+    r"\bapi[-_ ]?versions?\b|"
     r"(?:failed to|could not|cannot|can't|unable to) find (?:the )?(?:project|resource|workspace|"
     r"region|space)|must specify a region|"
     r"(?:project|location|region)(?:[ _]id)? .{0,20}(?:must be|not) (?:set|specified|provided)|"
@@ -43,8 +45,14 @@ _SETTING = re.compile(
 )
 """A setting of the connection other than the model, which only the user can know."""
 
-_WALL = re.compile(r"you have been blocked|request was blocked|attention required!", re.I)
-_NOWHERE = re.compile(r"unexpected endpoint|no handler found on route|method not allowed", re.I)
+_WALL = re.compile(
+    r"you have been blocked|request was blocked(?!.{0,40}reason)|attention required!", re.I
+)
+_NOWHERE = re.compile(
+    r"unexpected endpoint|no handler found on route|method not allowed|no route for|"
+    r"could not route to",
+    re.IGNORECASE,
+)
 _PASSING = re.compile(r"temporarily|currently|at the moment|right now|try again later", re.I)
 _DENIED = re.compile(r"permission.{0,80}denied", re.IGNORECASE)
 _ABOUT_A_FEATURE = re.compile(
@@ -166,7 +174,7 @@ def _wrong_path(s: Symptoms, path: str) -> Finding:
 
 def not_found(s: Symptoms) -> Finding | None:
     """Nothing is served where the request went."""
-    told = s.pasted is not None and s.status in (None, 200) and _NOWHERE.search(s.text)
+    told = s.pasted is not None and s.status in (None, 200, 400) and _NOWHERE.search(s.text)
     if s.status not in (404, 405) and not told:
         return None
     path = s.exchange.url if s.exchange else "the path"

@@ -42,7 +42,9 @@ _CRASHED = re.compile(
     r"surrogates not allowed|isn't mapped yet|not mapped|not in model_prices|must be a mapping|"
     r"does not support parameters|drop_params|failed to (?:parse|convert|transform)|"
     r"unexpected keyword argument|missing \d+ required|cannot read propert|is not callable|"
-    r"is not JSON serializable|\d validation errors? for [A-Z]|cannot access local variable|"
+    r"(?:response|type) validation failed|building chunks|declared content-length|"
+    r"streaming is (?:required|strongly recommended) for|is not JSON serializable|"
+    r"\d validation errors? for [A-Z]|cannot access local variable|"
     r"converting to valid response|expected .{0,60}\bresponse\b.{0,20}\bgot\b|"
     r"unexpected (?:response|chunk) (?:type|format)|no (?:message|content) in (?:the )?response",
     re.IGNORECASE,
@@ -54,6 +56,11 @@ _OWN = re.compile(
 )
 """Said by litellm's own tables and models, whatever status an exception was given."""
 
+_MODEL_WROTE = re.compile(
+    r"pars\w+ (?:the )?(?:lm|llm|model)(?:'s)? (?:response|output)|unknown function call", re.I
+)
+"""What a program could not read is the model's text: a framework asked it for a format."""
+
 _TEXT_FOR_OBJECT = re.compile(
     r"'(?:str|bytes)' object has no attribute|Expecting value.{0,40}char 0"
 )
@@ -62,7 +69,8 @@ _BUILDS = re.compile(r"transform_request|prompt_templates|prompt_factory|map_ope
 
 _MALFORMED = re.compile(
     r"tool_use_failed|failed to call a function|tool call validation failed|failed_generation|"
-    r"(?:attempted|tried) to call (?:\w+ ){0,2}tool|error parsing tool call|"
+    r"(?:attempted|tried) to call (?:\w+ ){0,2}tool|invalid function tool call|"
+    r"tool call from model|repetitive tool calls|error parsing tool call|"
     r"malformed_function_call|unexpected_tool_call|"
     r"(?:model|llm) (?:generated|produced|returned|output) (?:an? )?(?:invalid|malformed|"
     r"unparsable)",
@@ -75,8 +83,12 @@ _BEHAVIOUR = re.compile(
     r"missing required parameters? for function|(?:tool|function) .{0,60}(?:not found|does not "
     r"exist|not available)|unknown (?:tool|function)|(?:malformed|invalid) (?:tool|function)[ _]?"
     r"call|stuck in (?:a )?loop|empty (?:response|content|answer)|never calls?|refus(?:es|ed) to|"
-    r"error validating tool|not a valid (?:tool|function|action)\b|output parsing error|"
-    r"could not parse (?:the )?(?:llm|model)(?:'s)? output|no action was found|gibberish|"
+    r"error validating tool|not a valid (?:tool|function|action)\b|"
+    r"output parsing error|retries .{0,30}(?:result|output) validation|"
+    r"error in code parsing|code snippet is invalid|(?:potential|infinite) loop\b.{0,20}detected|"
+    r"repeated duplicate call|(?:not|failed to) (?:use|call) (?:a|any) tools?\b|"
+    r"did not conform|failed to (?:exactly )?match|could not parse response|"
+    r"未调用任何.{0,6}工具|no action was found|gibberish|"
     r"ignores? (?:the )?(?:instruction|system|prompt)|"
     r"instead of (?:\w+ ){0,2}execut|as (?:raw|plain|bare) (?:json|text)|"
     r"\b(?:model|agent|llm|assistant|claude|gpt|gemini|qwen|llama|it) (?:just|only|simply|never|"
@@ -88,7 +100,7 @@ _BEHAVIOUR = re.compile(
 
 def crashed(s: Symptoms) -> Finding | None:
     """A pasted traceback: a library stumbled over an answer, or over a request before it left."""
-    if s.pasted is None:
+    if s.pasted is None or _MODEL_WROTE.search(s.told):
         return None
     told = s.told
     if s.status in (400, 401, 403, 404, 422, 429) and not _OWN.search(told):
@@ -126,7 +138,9 @@ def malformed_call(s: Symptoms) -> Finding | None:
 
 def behaviour(s: Symptoms) -> Finding | None:
     """Words about what the model does, without any error of an endpoint or a library."""
-    if s.pasted is None or s.status is not None or not _BEHAVIOUR.search(s.told):
+    if s.pasted is None or s.status is not None:
+        return None
+    if not (_BEHAVIOUR.search(s.told) or _MODEL_WROTE.search(s.told)):
         return None
     return Finding(
         Kind.MODEL_LIMITATION,

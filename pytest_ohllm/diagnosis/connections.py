@@ -17,7 +17,8 @@ _NO_WAY = re.compile(
     r"self[- ]signed certificate|local issuer certificate|(?:ssl|tls) handshake|proxyerror|"
     r"could not connect to the endpoint|connect to proxy|proxy authentication required|"
     r"(?:name|host).{0,30}(?:resol|not known)|getaddrinfo|nodename nor servname|"
-    r"certificate verify|CERTIFICATE_|WRONG_VERSION_NUMBER|missing an 'http|"
+    r"certificate verify|scheme for proxy|"
+    r"积极拒绝|拒绝连接|连接被拒绝|无法连接|CERTIFICATE_|WRONG_VERSION_NUMBER|missing an 'http|"
     r"UnsupportedProtocol|Invalid URL|all connection attempts failed|network is unreachable",
     re.IGNORECASE,
 )
@@ -26,7 +27,8 @@ _NO_TIME = re.compile(r"time[d ]?[ -]?out|deadline exceeded|ETIMEDOUT|超时", r
 _BROKEN = re.compile(
     r"connection (?:was )?(?:reset|aborted|closed)|peer closed|server disconnected|broken pipe|"
     r"incomplete (?:chunked )?read|remote end closed|premature|stream (?:ended|closed|broke)|"
-    r"EOF occurred|unexpected EOF|ECONNRESET|EPIPE|socket hang up|disconnect/reset",
+    r"EOF occurred|unexpected EOF|ECONNRESET|EPIPE|other side closed|"
+    r"socket hang up|disconnect/reset",
     re.IGNORECASE,
 )
 

@@ -7,6 +7,7 @@ from pytest_ohllm.diagnosis import (
     account,
     address,
     answers,
+    classes,
     connections,
     environment,
     outages,
@@ -54,6 +55,7 @@ RULES = (
     requests.rejected,
     *answers.RULES,
     environment.nobody_asked,
+    classes.named_after_a_status,
 )
 
 

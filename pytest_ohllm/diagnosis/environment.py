@@ -20,8 +20,8 @@ _MACHINE = re.compile(
     r"\bdocker(?: daemon| engine|\.sock|\.errors)|http\+docker|ports are not available|"
     r"container .{0,60}(?:exited|not (?:running|found)|failed)|exec .{0,40}no such file|"
     r"error response from daemon|port is already allocated|dubious ownership|"
-    r"database is locked|(?:browser|chromium|playwright)\b.{0,60}(?:fail|not (?:found|installed)|"
-    r"n't exist|missing)|keyring|dbus|no recommended backend",
+    r"database is locked|(?:browser\w*|chromium|playwright)\b.{0,60}(?:fail|not (?:found|"
+    r"installed)|n't exist|missing)|\bbwrap: |\bopenpty\b|keyring|dbus|no recommended backend",
     re.IGNORECASE,
 )
 _OWN_SERVER = re.compile(
@@ -65,28 +65,25 @@ def module_missing(s: Symptoms) -> Finding | None:
     said = link.message if link else s.text
     if s.pasted is not None and (line := _line_with(_INSTALL, s.pasted.message)):
         said = line
-    named = _MODULE.search(said)
-    # A record is of some other installation, whose packages nobody knows; where a provider was
-    # being called, it is what that one needs.
-    called = s.pasted is not None and s.pasted.provider not in (None, "none")
-    if (
-        named
-        and "cannot import" not in said
-        and (called or is_optional(named["name"]))
-        and (named["name"] not in sys.stdlib_module_names)
-    ):
-        return Finding(
-            Kind.CONFIGURATION,
-            Blame.USER,
-            f"this provider needs a package that is not installed: {one_line(said)}",
-            f"install {named['name']} into the environment that pytest runs in",
-        )
     if "cannot import" in said:
         return Finding(
             Kind.ENVIRONMENT,
             Blame.ENVIRONMENT,
             f"installed packages do not fit each other: {one_line(said)}",
             "install the versions that the SDK asks for (the run folder lists what is installed)",
+        )
+    named = _MODULE.search(said)
+    name = named["name"] if named else ""
+    # A record is of some other installation, whose packages nobody knows; where a provider was
+    # being called, it is what that one needs.
+    called = s.pasted is not None and s.pasted.provider not in (None, "none")
+    optional = called or (name != "" and is_optional(name))
+    if optional and name not in sys.stdlib_module_names:
+        return Finding(
+            Kind.CONFIGURATION,
+            Blame.USER,
+            f"this provider needs a package that is not installed: {one_line(said)}",
+            f"install {name or 'it'} into the environment that pytest runs in",
         )
     return Finding(
         Kind.ENVIRONMENT,

@@ -11,8 +11,8 @@ from pytest_ohllm.model import Blame, Kind
 
 _OVERLOADED = re.compile(
     r"overloaded|temporarily (?:un|rate)|service unavailable|server (?:is )?(?:busy|overload)|"
-    r"no healthy upstream|bad gateway|gateway time|over capacity|capacity (?:is )?exceeded|"
-    r"high demand|\bunavailable\b(?! tool)|(?:re)?try your request\b|"
+    r"no healthy upstream|bad gateway|gateway time|(?:over|at|no) capacity|"
+    r"capacity (?:is )?exceeded|high demand|\bunavailable\b(?! tool)|(?:re)?try your request\b|"
     r"currently loading|网络错误|系统繁忙|服务器繁忙|负载",
     re.IGNORECASE,
 )
@@ -41,7 +41,7 @@ def overloaded(s: Symptoms) -> Finding | None:
 
 def outage(s: Symptoms) -> Finding | None:
     """The endpoint is in trouble."""
-    died = s.pasted is not None and s.status is None and _DIED.search(s.text)
+    died = s.pasted is not None and s.status in (None, 200) and _DIED.search(s.text)
     passing = s.status in (408, 409, 423, 424) or (s.status is not None and s.status >= 500)
     return _trouble(s) if died or passing else None
 

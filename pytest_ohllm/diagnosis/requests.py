@@ -20,7 +20,8 @@ _MESSAGE = re.compile(
     r"(?:message|content|item|turn)s? (?:at )?(?:position|index|number) ?\d+|"
     r"contents?\[\d+\]|input\[\d+\]|parts?\[\d+\]|"
     r"\b(?:message )?roles?\b.{0,80}(?:alternat|invalid|must|unexpected|not (?:allowed|supported)|"
-    r"order|follow)|(?:invalid|unexpected|unsupported|unknown).{0,20}\brole\b|"
+    r"order|follow)|only .{0,60} roles? (?:is|are)|"
+    r"(?:invalid|unexpected|unsupported|unknown).{0,20}\brole\b|"
     r"(?:system|assistant|tool|user|developer) (?:message|role|turn)s?\b.{0,80}(?:must|cannot|not|"
     r"only|empty|invalid|require|should|missing)|tool[_ ]call[_ ]?(?:id|s)?\b.{0,80}(?:must|not|"
     r"invalid|missing|duplicate|without|follow|length)|function[_ ](?:call|response).{0,60}(?:turn|"
@@ -43,10 +44,12 @@ _COMPLAINT = re.compile(
     r"do(?:es)? not match|expected|malformed|maximum|minimum|illegal|failed to satisfy|"
     r"\brequired\b|mismatch|bad input|no endpoints found that support|"
     r"only .{0,40}(?:is|are) (?:allowed|supported|permitted)|(?:must|should) (?:have|contain|not)|"
-    r"too (?:long|short|many|few)|unavailable|不支持|非法|不合法|错误|无效",
+    r"too (?:long|short|many|few)|unavailable|only allowed|duplicate|may (?:only|not) be|"
+    r"can(?:no|')t be|not the same number|predicate failed|不支持|非法|不合法|错误|无效",
     re.IGNORECASE,
 )
 _NAMED = re.compile(
+    r"\b(?:temperature|seed|stop|tools|stream) (?:is|are) not |"
     r"[`'\"][a-z]+(?:_[a-z]+)*[`'\"]|\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+(?:[A-Z][a-z]+)+\b"
 )
 _THING = re.compile(
@@ -56,11 +59,16 @@ _THING = re.compile(
     r"store|metadata|messages)\b",
     re.IGNORECASE,
 )
-_GENERIC = re.compile(
-    r"bad request|invalid[ _](?:request|argument|param|json|value)|validation[ _]?error|"
-    r"unprocessable|malformed|schema|no body|client specified",
+_WORDS = 3
+"""So few words at least make a reason, rather than a number or a name."""
+
+_EXPLICIT = re.compile(
+    r"(?:param(?:eter)?|field|argument|key)s? [`'\"]?\w+[`'\"]? (?:is|are) not "
+    r"(?:supported|allowed|permitted)|(?:unsupported|unknown|unexpected|invalid) "
+    r"(?:param(?:eter)?|field|argument|key)s? [`'\"]\w",
     re.IGNORECASE,
 )
+"""So clear that the status does not matter."""
 
 
 def names_a_header(s: Symptoms) -> Finding | None:
@@ -121,7 +129,8 @@ def rejected(s: Symptoms) -> Finding | None:
     """Any other refusal: the endpoint's words are all there is."""
     if s.status is None or not 400 <= s.status < 500:
         return None
-    vague = s.status in (400, 422) and (s.status == 422 or _GENERIC.search(s.words))
+    # Whoever is refused with words that no rule knows has mostly sent what the SDK wrote.
+    vague = s.status == 422 or (s.status in (400, 410) and len(s.words.split()) >= _WORDS)
     return Finding(
         Kind.UNKNOWN,
         Blame.UNKNOWN,
@@ -182,7 +191,9 @@ def _complains(s: Symptoms) -> bool:
 def _is_refusal(s: Symptoms, *, serious: bool = False) -> bool:
     """A refusal with words; ``serious`` includes 500, which parsers of requests answer, too."""
     if s.pasted is not None:
-        return s.status in (None, 400, 404, 422, 501, *((500,) if serious else ()))
+        if s.status is not None and s.status >= 424 and _EXPLICIT.search(s.text):
+            return True
+        return s.status in (None, 400, 404, 410, 422, 501, *((500,) if serious else ()))
     return (
         s.exchange is not None
         and s.refused

@@ -59,6 +59,7 @@ class TestMoneyOrLimit:
             (aws("ThrottlingException", "Too many tokens, please wait before trying again."), 429),
             (openai("Requests per second exceeded", code="request_quota_exceeded"), 429),
             ("500 - Token limit (500,000 per day) exceeded. Used: 508,311 tokens.", 500),
+            ("API Error (503 Too many connections, please wait before trying again.)", 503),
             ("free-models-per-day: try again tomorrow, or add credits", 429),
             (openai("reached organization TPD rate limit, current: 15, limit: 10"), 429),
             ("Rate limit of 10 per 60s exceeded for UserByModel. Wait 12 seconds.", 429),
@@ -153,6 +154,12 @@ class TestIdentityBeforeParameters:
             ('{"detail": "503: ACME_API_KEY is not set, add it to your .env"}', 503),
             (openai("key not allowed to access model", type="key_model_access_denied"), 403),
             (aws("UnrecognizedClientException", "The security token is invalid."), 403),
+            ({"error": "invalid_grant", "error_description": "reauth related error"}, 400),
+            ("AcmeCredential failed to retrieve a token; authentication unavailable", None),
+            ("Your access token could not be refreshed. Please sign in again.", None),
+            (openai("Acme has been disabled in this account for violation of Terms"), 403),
+            (openai("Requests to this API acme.v1.GenerateContent are blocked."), 403),
+            ({"type": "rate_limit_error", "message": "Extra usage is required for this."}, 429),
         ],
     )
     def test_money_keys_and_verification_come_first(self, case: Case) -> None:
@@ -228,6 +235,7 @@ class TestTools:
         "case",
         [
             (aws("ValidationException", "This model doesn't support tool use."), 400),
+            ({"detail": "Only ['acme-chat', 'acme-plus'] support tool calls"}, 400),
             (openai("acme/tiny does not support tools"), 400, "ollama"),
             (openai("No endpoints found that support tool use. Try disabling it"), 404),
             (openai('"auto" tool choice requires --enable-auto-tool-choice'), 400, "watsonx"),
@@ -282,6 +290,14 @@ class TestTools:
             ("The model tried to call unavailable tool 'todo'. Available tools: bash", None),
             ("Observation: Look Up is not a valid tool, try another one.", None),
             ("ValueError: Could not parse LLM output: `I will look it up`", None),
+            ("ValueError: Adapter failed to parse the LM response. Expected fields: [a]", None),
+            ("Exceeded maximum retries (1) for result validation.", None),
+            ("A potential loop was detected, due to repetitive tool calls.", None),
+            ("The model failed to use any tools in its response.", None),
+            ("The LLM did not conform to the edit format.", None),
+            ("模型提供了文本,但未调用任何必需的工具", None),
+            (openai("Repetitive tool calls detected in the conversation history."), 400),
+            ("Error while parsing tool call from model output: no JSON blob", None),
         ],
     )
     def test_a_call_that_the_model_wrote_badly_is_the_model_s(self, case: Case) -> None:
@@ -349,6 +365,9 @@ class TestAddresses:
             (openai("No endpoints available matching your data policy"), 404),
             (openai("Invalid URL (POST /v1/chat/completions/chat/completions)"), 404),
             (openai("Unknown request URL: POST /chat/completions", code="unknown_url"), 404),
+            ({"errors": [{"code": 7000, "message": "No route for that URI"}]}, 400),
+            (openai("Attempted to access resource with incorrect regional hostname."), 401),
+            (openai("the model is not servable in region mars-north1"), 400),
         ],
     )
     def test_a_wrong_place_is_the_user_s(self, case: Case) -> None:
@@ -392,6 +411,15 @@ class TestServersInTrouble:
             ("error code: 524", None),
             (openai("The model is not available at the moment"), 503),
             (
+                {
+                    "type": "error",
+                    "error": {"type": "api_error", "message": "Internal server error"},
+                },
+                200,
+            ),
+            ("No capacity available for model acme-large on the server", None),
+            ("TypeError: terminated [cause]: SocketError: other side closed", None),
+            (
                 "streamException An unexpected error during processing. Try your request again.",
                 None,
             ),
@@ -423,6 +451,8 @@ class TestServersInTrouble:
             ("TypeError: fetch failed: getaddrinfo ENOTFOUND llm.example", "configuration"),
             ("getaddrinfo ENOTFOUND host.docker.internal", "configuration"),
             ("httpcore.ProxyError: 407 Proxy Authentication Required", "configuration"),
+            ("ValueError: Unknown scheme for proxy URL URL('socks://[::1]:1')", "configuration"),
+            ("由于目标计算机积极拒绝,无法连接。", "configuration"),
             ("ssl.SSLError: self-signed certificate in certificate chain", "configuration"),
             ("litellm.APIConnectionError: No module named 'boto3'", "configuration"),
             ("litellm.APIConnectionError: 'NoneType' object is not iterable", "sdk_gap"),
@@ -446,6 +476,10 @@ class TestLibraries:
             ("AttributeError: 'X' object has no attribute 'pane'", "libtmux/x.py", "environment"),
             ("ValidationError: 1 validation error for Usage", "litellm/types/utils.py", "sdk_gap"),
             ("litellm.UnsupportedParamsError: m does not support ['x']", None, "sdk_gap"),
+            ("Response validation failed: [{'path': ['choices', 0]}]", None, "sdk_gap"),
+            ("Type validation failed: Value: {'role': None}", None, "sdk_gap"),
+            ("Streaming is required for operations that may take long", None, "sdk_gap"),
+            ("Error building chunks for usage calculation", None, "sdk_gap"),
             ("This model isn't mapped yet. model=acme/large", "litellm/utils.py", "sdk_gap"),
             (
                 "TypeError: Object of type Call is not JSON serializable",
@@ -487,6 +521,25 @@ class TestLibraries:
         assert explain(Pasted(said, deepest_frame=frame)).kind == kind
 
 
+class TestNamesOfExceptions:
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [
+            ("openai.RateLimitError", "rate_limit"),
+            ("litellm.AuthenticationError", "credentials"),
+            ("anthropic.InternalServerError", "provider_outage"),
+            ("openai.NotFoundError", "configuration"),
+            ("openai.BadRequestError", "sdk_gap"),
+        ],
+    )
+    def test_count_where_words_say_nothing(self, name: str, kind: str) -> None:
+        assert kind_of(f"{name}: the flux is misaligned") == kind
+        assert explain(Pasted("the flux is misaligned", exception_type=name)).kind == kind
+
+    def test_do_not_count_where_words_say_more(self) -> None:
+        assert kind_of("litellm.InternalServerError: Incorrect API key provided") == "credentials"
+
+
 class TestThisMachine:
     @pytest.mark.parametrize(
         "said",
@@ -500,6 +553,8 @@ class TestThisMachine:
             "[Errno 99] error while attempting to bind on address ('::1', 8000, 0, 0)",
             "FileNotFoundError: Could not find module 'acme.dll' (or one of its dependencies)",
             "ModuleNotFoundError: No module named 'fcntl'",
+            "browserType.launch: Executable doesn't exist at /home/me/chromium",
+            "bwrap: setting up uid map: Permission denied",
         ],
     )
     def test_it_says_nothing_about_the_model(self, said: str) -> None:
@@ -519,6 +574,7 @@ class TestFiltersAndPictures:
             (openai("At most 0 image(s) may be provided in one request."), 400),
             (openai("messages[4]: unknown variant `image_url`, expected `text`"), 400),
             ("PromptFeedback(block_reason=<BlockedReason.OTHER: 'OTHER'>)", 200),
+            ("Request was blocked: BlockedReason.PROHIBITED_CONTENT", None),
             (openai("No endpoints found that support image input"), 404),
         ],
     )
