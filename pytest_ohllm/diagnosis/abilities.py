@@ -28,6 +28,7 @@ _IMAGE = re.compile(
     r"disabled)\b|unknown variant [`'\"]?(?:input_)?image",
     re.IGNORECASE,
 )
+_OTHER_TYPE = re.compile(r"not match the \w+ media type", re.IGNORECASE)
 _CONTEXT = re.compile(
     r"context[ _-]?(?:length|window|size|limit)|maximum context|max(?:imum)? (?:prompt|input|"
     r"model|sequence) (?:length|len|tokens)|(?:prompt|messages?|conversation) (?:is |are )?too "
@@ -36,7 +37,7 @@ _CONTEXT = re.compile(
     r"input length\b.{0,30}(?:should be|must be|exceeds?)|token (?:count|limit) .{0,60}"
     r"exceed|exceed(?:s|ed)?\b .{0,60}(?:token|context|length) ?(?:limit|count|length|window)|"
     r"(?:inputs?|prompt)\W{0,2} must have (?:less|fewer) than|got -\d|"
-    r"input tokens .{0,20}has exceeded|reduce the length|\bn_ctx\b|\bnum_ctx\b|"
+    r"input tokens .{0,20}has exceeded|reduce the length|\bn(?:um)?_ctx\b\W{0,4}\d|"
     r"string_above_max_length|"
     r"request[ _](?:entity |body |payload )?(?:too[ _]large|exceeds the maximum size)|"
     r"上下文(?:长度|窗口)|输入(?:长度|过长)",
@@ -94,7 +95,8 @@ _TEMPLATE = re.compile(
 )
 _MEMORY = re.compile(
     r"more (?:system )?memory|out of (?:gpu )?memory|insufficient (?:gpu )?memory|"
-    r"cuda (?:error|out)|failed to (?:load|allocate) .{0,30}(?:model|memory|buffer)|no lora|"
+    r"cuda (?:error|out)|(?:failed|unable) to (?:load|allocate) .{0,30}(?:model|memory|buffer)|"
+    r"no lora|\bkv cache\b|"
     r"(?:re)?start (?:the )?(?:server|vllm|llama-server) with|must provide a chat template|"
     r"model .{0,40}(?:is|was) loaded with(?:out)? (?!context)",
     re.IGNORECASE,
@@ -140,6 +142,8 @@ def images_refused(s: Symptoms) -> Finding | None:
     """The model takes no pictures, or not these."""
     if not s.refused or _is_outage(s) or not _IMAGE.search(s.text):
         return None
+    if _OTHER_TYPE.search(s.text):
+        return None  # it takes pictures, and this one is not what the request says that it is
     return Finding(
         Kind.MODEL_LIMITATION,
         Blame.ENDPOINT,

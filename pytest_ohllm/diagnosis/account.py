@@ -51,12 +51,14 @@ _CLOSED = re.compile(
     r"\b(?:organi[sz]ation|account|workspace|project|key|subscription|team|tenant)\b"
     r"[^.]{0,40}\b(?:(?:is|been|was|not) )+(?:currently )?(?:disabled|suspended|"
     r"deactivated|restricted|banned|blocked|frozen|inactive|active|terminated)\b|"
+    r"(?:organi[sz]ation|workspace|admin\w*) has disabled|"
     r"disabled (?:in|for) (?:this|your) (?:account|organi[sz]ation|project)|"
     r"(?:api|service) .{0,40}(?:has not been used in project|is not enabled on)|封禁|禁用",
     re.IGNORECASE,
 )
 _REGION = re.compile(
-    r"unsupported_country|country|territory|region .{0,40}not (?:supported|available|allowed)|"
+    r"unsupported_country|country|territory|valid region|"
+    r"region .{0,40}not (?:supported|available|allowed)|"
     r"not (?:supported|available|allowed|servable) in .{0,30}(?:region|location|country)|"
     r"location is not supported|geo[- ]?(?:block|restrict)",
     re.IGNORECASE,

@@ -31,7 +31,7 @@ _MODEL = re.compile(
     r"supported models are|ratio or price not set|"
     r"not_found_error.{0,20}model: |no endpoints (?:found|available) (?:for|matching)|"
     r"no (?:allowed|available) (?:providers?|channels?|deployments?)\b|"
-    r"no (?:healthy )?deployments? available|"
+    r"no (?:healthy )?deployments? available|no healthy deployments|"
     r"(?:模型|model)不存在|无可用渠道|not found for account",
     re.IGNORECASE,
 )
@@ -46,7 +46,9 @@ _SETTING = re.compile(
 """A setting of the connection other than the model, which only the user can know."""
 
 _WALL = re.compile(
-    r"you have been blocked|request was blocked(?!.{0,40}reason)|attention required!", re.I
+    r"you have been blocked|request was blocked(?!.{0,40}reason)|firewall rules|"
+    r"attention required!",
+    re.I,
 )
 _NOWHERE = re.compile(
     r"unexpected endpoint|no handler found on route|method not allowed|no route for|"

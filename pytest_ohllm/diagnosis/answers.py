@@ -83,7 +83,7 @@ _BEHAVIOUR = re.compile(
     r"missing required parameters? for function|(?:tool|function) .{0,60}(?:not found|does not "
     r"exist|not available)|unknown (?:tool|function)|(?:malformed|invalid) (?:tool|function)[ _]?"
     r"call|stuck in (?:a )?loop|empty (?:response|content|answer)|never calls?|refus(?:es|ed) to|"
-    r"error validating tool|not a valid (?:tool|function|action)\b|"
+    r"error validating (?:tool|arg)|not a valid (?:tool|function|action)\b|"
     r"output parsing error|retries .{0,30}(?:result|output) validation|"
     r"error in code parsing|code snippet is invalid|(?:potential|infinite) loop\b.{0,20}detected|"
     r"repeated duplicate call|(?:not|failed to) (?:use|call) (?:a|any) tools?\b|"

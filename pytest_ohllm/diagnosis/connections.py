@@ -125,6 +125,8 @@ def told_of_the_network(s: Symptoms) -> Finding | None:
     """The same in words, where the exceptions are lost."""
     if s.pasted is None or (s.status is not None and s.status < 500 and s.status != 407):
         return None
+    if s.pasted.provider == "none":
+        return None  # it was another server of ours that did not answer
     said = one_line(s.text, 160)
     if _NO_WAY.search(s.told) and not _BROKEN.search(s.text):
         summary, step = f"nothing answers at the address: {said}", "check base_url and the network"

@@ -16,8 +16,9 @@ _MACHINE = re.compile(
     r"cannot allocate memory|(?:permission denied|operation not permitted)\W{1,3}[/~]|"
     r"\bEACCES\b|\bENOSPC\b|\bEMFILE\b|(?<!\w)command not found|address already in use|"
     r"attempting to bind|cannot (?:assign requested address|open shared object)|"
-    r"could not find module|"
-    r"\bdocker(?: daemon| engine|\.sock|\.errors)|http\+docker|ports are not available|"
+    r"could not find module|\[Errno (?:2|13|20)\]|"
+    r"\bdocker(?: is (?:not )?running| daemon| engine|\.sock|\.errors)|http\+docker|"
+    r"ports are not available|"
     r"container .{0,60}(?:exited|not (?:running|found)|failed)|exec .{0,40}no such file|"
     r"error response from daemon|port is already allocated|dubious ownership|"
     r"database is locked|(?:browser\w*|chromium|playwright)\b.{0,60}(?:fail|not (?:found|"
@@ -33,7 +34,7 @@ _OWN_SERVER = re.compile(
 )
 _OWN_FRAMES = re.compile(
     r"(?:^|/)(?:libtmux|docker|pexpect|keyring|subprocess|multiprocessing)[/.]|"
-    r"openhands/(?:tools|runtime|workspace|agent_server)/"
+    r"openhands/(?:tools|runtime|workspace|agent_server|app_server/sandbox)/"
 )
 _MODULE = re.compile(
     r"(?:No module named|Missing|cannot import name \S+ from) ['\"]?(?P<name>[\w]+)"
@@ -46,7 +47,8 @@ def machine_in_trouble(s: Symptoms) -> Finding | None:
     if s.pasted is None and (s.refused and s.sent):
         return None  # the endpoint's words are about the endpoint's machine
     tool = s.raised("TmuxCommandNotFound", "LibTmuxException", "DockerException", "NoKeyringError")
-    own = _OWN_FRAMES.search(s.frame) and not s.status
+    asked = s.pasted is None or s.pasted.provider != "none"
+    own = _OWN_FRAMES.search(s.frame) and not (s.status and asked)
     if not (tool or own or _MACHINE.search(s.told) or _OWN_SERVER.search(s.told)):
         return None
     return Finding(

@@ -158,6 +158,7 @@ class TestIdentityBeforeParameters:
             ("AcmeCredential failed to retrieve a token; authentication unavailable", None),
             ("Your access token could not be refreshed. Please sign in again.", None),
             (openai("Acme has been disabled in this account for violation of Terms"), 403),
+            ("Your organization has disabled access for this tool, ask your admin", None),
             (openai("Requests to this API acme.v1.GenerateContent are blocked."), 403),
             ({"type": "rate_limit_error", "message": "Extra usage is required for this."}, 429),
         ],
@@ -265,6 +266,8 @@ class TestTools:
             ),
             (openai("This json_schema type is unavailable for now"), 400),
             (openai("tools.3.custom.name: String should have at most 64 characters"), 400),
+            (openai("Unrecognized request argument supplied: num_ctx"), 400),
+            (openai("messages.2.image: Image does not match the provided media type"), 400),
             (
                 openai("Invalid 'input[3].call_id': too long", code="string_above_max_length"),
                 400,
@@ -367,6 +370,8 @@ class TestAddresses:
             (openai("Unknown request URL: POST /chat/completions", code="unknown_url"), 404),
             ({"errors": [{"code": 7000, "message": "No route for that URI"}]}, 400),
             (openai("Attempted to access resource with incorrect regional hostname."), 401),
+            (openai("Access denied due to Virtual Network/Firewall rules."), 403),
+            (openai("You passed in model=x. There are no healthy deployments for this model"), 400),
             (openai("the model is not servable in region mars-north1"), 400),
         ],
     )
@@ -432,6 +437,7 @@ class TestServersInTrouble:
         ("case", "kind"),
         [
             ((openai("model requires more system memory than there is"), 500), "configuration"),
+            ((openai("unable to load model: /models/blobs/sha256-7dd5"), 500), "configuration"),
             ((openai("input new_sensitive (1026)"), 500), "model_limitation"),
             ((openai("image input is not supported"), 500), "model_limitation"),
             ((openai("provider returned no 'choices'. Raw keys: id"), 500), "sdk_gap"),
@@ -555,6 +561,8 @@ class TestThisMachine:
             "ModuleNotFoundError: No module named 'fcntl'",
             "browserType.launch: Executable doesn't exist at /home/me/chromium",
             "bwrap: setting up uid map: Permission denied",
+            "Error creating controller. Please check Docker is running",
+            "[Errno 2] No such file or directory: 'sessions/1/metadata.json'",
         ],
     )
     def test_it_says_nothing_about_the_model(self, said: str) -> None:
@@ -562,6 +570,7 @@ class TestThisMachine:
 
     def test_a_record_without_a_provider_is_this_side_s(self) -> None:
         assert kind_of("the flux is misaligned", None, "none") == "environment"
+        assert kind_of("[Errno 111] Connection refused", None, "none") == "environment"
 
 
 class TestFiltersAndPictures:
