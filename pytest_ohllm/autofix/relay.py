@@ -63,6 +63,7 @@ class Relay:
             {f"key_{number}": value for number, value in enumerate(connection.confidential())}
         )
         self._lock = threading.Lock()
+        self._closed = False
         self._client: httpx.Client | None = None
         self._server: _Server | None = None
 
@@ -80,6 +81,8 @@ class Relay:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        with self._lock:
+            self._closed = True
         if self._server is not None:
             self._server.shutdown()
             self._server.close()
@@ -97,10 +100,14 @@ class Relay:
             self.requests += 1
 
     def note(self, problem: str) -> str:
-        """Keep what went wrong; as it may be shown."""
+        """Keep what went wrong; as it may be shown.
+
+        Nothing is kept of what is cut off by closing: litellm asks for a model's description after
+        an answer, in a thread that nobody waits for.
+        """
         shown = self._redact(self.clean(problem))
         with self._lock:
-            if len(self.problems) < 100 and shown not in self.problems:
+            if not self._closed and len(self.problems) < 100 and shown not in self.problems:
                 self.problems.append(shown)
         return shown
 

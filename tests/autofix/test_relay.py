@@ -92,7 +92,8 @@ def test_the_sdk_speaks_every_protocol_through_it(
             facts: dict[str, Any] | None = {} if stream else None
             assert "hello" in answer(llm, "Say hello in one word.", facts=facts).lower()
         assert relay.problems == []
-        assert relay.requests == len(simulator.journal) >= 1
+        # litellm's thread may be about to ask Ollama for a description of the model.
+        assert 1 <= len(simulator.journal) <= relay.requests <= len(simulator.journal) + 1
         if facts is not None:
             assert facts["deltas"] >= 1
 
@@ -385,6 +386,34 @@ def test_it_closes_while_an_answer_is_under_way(tmp_path: Path) -> None:
         assert ended.wait(5)
     assert time.monotonic() - started < 5
     assert not (tmp_path / "llm.sock").exists()
+
+
+def test_what_closing_cuts_off_is_nobody_s_fault(tmp_path: Path) -> None:
+    asked, closed, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def play(connection: endpoints.Connection) -> None:
+        asked.set()
+        closed.wait(10)
+
+    def ask() -> None:
+        with pytest.raises(httpx.HTTPError):
+            _post(tmp_path)
+
+    with endpoints.Endpoint(play) as endpoint:
+        relay = Relay(tmp_path / "llm.sock", _connection(endpoint.base_url), most_requests=9)
+        note = relay.note
+
+        def noted(problem: str) -> str:
+            ended.set()
+            return note(problem)
+
+        relay.note = noted  # type: ignore[method-assign]
+        with relay:
+            threading.Thread(target=ask, daemon=True).start()
+            assert asked.wait(10)
+        closed.set()
+        assert ended.wait(10), "the request failed, as it had to"
+    assert relay.problems == []
 
 
 def test_the_socket_is_the_owner_s_alone(tmp_path: Path) -> None:
