@@ -35,7 +35,8 @@ def explain(
 ) -> None:
     """Diagnose an error text, a traceback, or JSON records (one in each line) without a request.
 
-    A record has any of message, exception_type, http_status, deepest_frame, provider, model, id.
+    A record has any of message, exception_type, http_status, deepest_frame, provider, model,
+    stage_hint, id.
     Each gives one line of JSON, in their order.
 
     The exit code is 4 if a line is no record; the others are answered all the same.
@@ -103,6 +104,7 @@ def _diagnosed(record: dict[str, Any]) -> Diagnosis:
             deepest_frame=_word(record.get("deepest_frame")),
             provider=_word(record.get("provider")),
             model=_word(record.get("model")),
+            stage_hint=_word(record.get("stage_hint")),
         )
     )
 

@@ -28,6 +28,11 @@ _IMAGE = re.compile(
     r"disabled)\b|unknown variant [`'\"]?(?:input_)?image",
     re.IGNORECASE,
 )
+_SHAPE = re.compile(
+    r"deserializ|variant|invalid type|content type|must be a string|expected a string", re.I
+)
+"""Said of a message with a picture where a model takes none: its content is a list of parts."""
+
 _OTHER_TYPE = re.compile(r"not match the \w+ media type", re.IGNORECASE)
 _CONTEXT = re.compile(
     r"context[ _-]?(?:length|window|size|limit)|maximum context|max(?:imum)? (?:prompt|input|"
@@ -140,7 +145,9 @@ def tools_refused(s: Symptoms) -> Finding | None:
 
 def images_refused(s: Symptoms) -> Finding | None:
     """The model takes no pictures, or not these."""
-    if not s.refused or _is_outage(s) or not _IMAGE.search(s.text):
+    tried = s.pasted is not None and s.pasted.stage_hint == "vision"
+    about = _IMAGE.search(s.text) or (tried and _SHAPE.search(s.text))
+    if not s.refused or _is_outage(s) or not about:
         return None
     if _OTHER_TYPE.search(s.text):
         return None  # it takes pictures, and this one is not what the request says that it is

@@ -35,6 +35,8 @@ class Pasted:
     deepest_frame: str | None = None
     provider: str | None = None
     model: str | None = None
+    stage_hint: str | None = None
+    """What was being tried, such as ``vision`` or ``streaming``."""
 
 
 @dataclass(frozen=True)

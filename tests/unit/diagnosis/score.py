@@ -18,7 +18,7 @@ from typing import Any
 from pytest_ohllm.diagnosis.explanation import explain
 from pytest_ohllm.diagnosis.symptoms import Pasted
 
-_FIELDS = ("exception_type", "http_status", "deepest_frame", "provider", "model")
+_FIELDS = ("exception_type", "http_status", "deepest_frame", "provider", "model", "stage_hint")
 _OLD_NAMES = {"harness": "environment"}
 
 

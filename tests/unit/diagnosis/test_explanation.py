@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -589,6 +590,19 @@ class TestFiltersAndPictures:
     )
     def test_are_limits_of_the_model(self, case: Case) -> None:
         assert kind_of(*case) == "model_limitation"
+
+    @pytest.mark.parametrize(
+        ("said", "kind"),
+        [
+            ("messages[2]: invalid type: sequence, expected a string", "model_limitation"),
+            ("messages.2.image: not match the declared media type", "sdk_gap"),
+        ],
+    )
+    def test_what_was_tried_tells_what_a_message_held(self, said: str, kind: str) -> None:
+        record = Pasted(json.dumps(openai(said)), http_status=400)
+
+        assert explain(replace(record, stage_hint="vision")).kind == kind
+        assert explain(record).kind == "sdk_gap"
 
 
 def test_a_suspicion_is_named_with_whom_it_is_against() -> None:
