@@ -79,7 +79,8 @@ def module_missing(s: Symptoms) -> Finding | None:
     # A record is of some other installation, whose packages nobody knows; where a provider was
     # being called, it is what that one needs.
     called = s.pasted is not None and s.pasted.provider not in (None, "none")
-    optional = called or (name != "" and is_optional(name))
+    absent = name != "" or _INSTALL.search(said) is not None  # rather than broken
+    optional = (called and absent) or (name != "" and is_optional(name))
     if optional and name not in sys.stdlib_module_names:
         return Finding(
             Kind.CONFIGURATION,

@@ -569,6 +569,12 @@ class TestThisMachine:
     def test_it_says_nothing_about_the_model(self, said: str) -> None:
         assert kind_of(said) == "environment"
 
+    def test_a_library_that_is_broken_is_not_one_that_a_provider_needs(self) -> None:
+        said = "ImportError: libacme.so.12: cannot open shared object file: No such file"
+
+        assert kind_of(said, None, "vllm") == "environment"
+        assert kind_of("ImportError: please `pip install acme`", None, "vllm") == "configuration"
+
     def test_a_record_without_a_provider_is_this_side_s(self) -> None:
         assert kind_of("the flux is misaligned", None, "none") == "environment"
         assert kind_of("[Errno 111] Connection refused", None, "none") == "environment"
