@@ -30,6 +30,27 @@ def require_end(transcript: Transcript) -> None:
     )
 
 
+def require_shown(transcript: Transcript, **files: str) -> None:
+    """Fail, and not for the model, if a command that ran did not show what a file holds.
+
+    ``files`` are the words in files without their extension. Only commands that were asked for
+    run, so what they print is known, and a terminal that shows something else is in trouble.
+    """
+    __tracebackhide__ = True
+    for event in transcript.observations("terminal"):
+        for file, word in files.items():
+            if f"{file}.txt" in (event.command or "") and word not in event.text:
+                raise Shortfall(
+                    f"the terminal did not show what {event.command!r} prints, but "
+                    f"{shorten(event.text, 60)!r} (exit code {event.exit_code})",
+                    next_step="run it again on a machine with less to do; if it repeats, look at "
+                    "tmux and at the SDK's terminal",
+                    kind=Kind.ENVIRONMENT,
+                    blame=Blame.ENVIRONMENT,
+                    avoidable=False,
+                )
+
+
 def require_words(transcript: Transcript, *words: str) -> None:
     """Fail unless the final answer holds all ``words``."""
     __tracebackhide__ = True

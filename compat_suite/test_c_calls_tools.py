@@ -10,7 +10,7 @@ import pytest
 
 from compat_suite import prompts
 from compat_suite.conftest import NonceRun
-from compat_suite.requirements import READ_IT
+from compat_suite.requirements import READ_IT, require_shown
 from pytest_ohllm.judgement import Shortfall, not_run, require_answer
 from pytest_ohllm.model import Transcript
 from pytest_ohllm.sdk.guard import shorten
@@ -64,6 +64,7 @@ def test_what_only_the_tool_knows_is_reported(nonce_run: NonceRun) -> None:
     """A random word that stands only in a file comes back in the answer: no parrot can do that."""
     transcript = nonce_run.transcript
     require_answer(transcript)
+    require_shown(transcript, nonce=nonce_run.nonce)
     if nonce_run.nonce not in transcript.final_text:
         seen = any(nonce_run.nonce in event.text for event in transcript.observations("terminal"))
         what = "saw the word and did not report it" if seen else "never saw the word"

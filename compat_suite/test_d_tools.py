@@ -11,7 +11,7 @@ import pytest
 
 from compat_suite import orders
 from compat_suite.refusals import SINGLE_CALLS, refusal, skip_if_refused
-from compat_suite.requirements import READ_IT, require_end, require_words
+from compat_suite.requirements import READ_IT, require_end, require_shown, require_words
 from compat_suite.scenarios import Play
 from pytest_ohllm.judgement import Shortfall, not_run, require_answer
 from pytest_ohllm.model import Blame, Kind, ToolMode
@@ -39,7 +39,9 @@ def test_parallel_calls_are_answered_in_order(play: Play) -> None:
     skip_if_refused(transcript, SINGLE_CALLS)
     require_answer(transcript)
     require_end(transcript)
-    require_words(transcript, *played.expected["words"])
+    first, second = played.expected["words"]
+    require_shown(transcript, first=first, second=second)
+    require_words(transcript, first, second)
     if not at_once:
         not_run("the model called one tool after the other")
     answered = [event.call_id for event in transcript.observations("terminal")]
@@ -56,6 +58,7 @@ def test_the_model_recovers_from_a_failing_command(play: Play) -> None:
     transcript = played.transcript
     require_answer(transcript)
     require_end(transcript)
+    require_shown(transcript, missing="missing.txt", present=played.expected["word"])
     codes = [event.exit_code for event in transcript.observations("terminal")]
     if len(codes) < 2 or codes[0] == 0:
         raise Shortfall(

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from compat_suite import orders
+from compat_suite.conftest import NonceRun
 from compat_suite.scenarios import Played
+from compat_suite.test_c_calls_tools import test_what_only_the_tool_knows_is_reported as nonce_check
 from compat_suite.test_d_streaming import (
     require_pieces,
 )
@@ -163,3 +165,44 @@ def test_calls_count_as_parallel_where_they_stand_together() -> None:
     check_parallel("error", "error", "tool_call", "tool_call", "observation", "observation")
     with pytest.raises(NotRun, match="one tool after the other"):
         check_parallel("tool_call", "observation", "tool_call", "observation")
+
+
+def ran(command: str, text: str, exit_code: int | None = 0) -> Event:
+    """A command that ran, and what the terminal made of it."""
+    return Event(
+        kind="observation",
+        source="environment",
+        tool="terminal",
+        command=command,
+        text=text,
+        exit_code=exit_code,
+    )
+
+
+class TestATerminalInTrouble:
+    """Under load the SDK's terminal now and then shows nothing of what a command prints."""
+
+    def test_is_not_the_model_s_fault(self) -> None:
+        silent = Transcript(
+            scenario="converse",
+            end="finished",
+            events=(ran("cat nonce.txt", "", -1),),
+            final_text="It printed nothing.",
+        )
+
+        with pytest.raises(Shortfall, match=r"did not show what 'cat nonce.txt' prints") as caught:
+            nonce_check(NonceRun("word-1", silent))
+        assert (caught.value.kind, caught.value.blame) == (Kind.ENVIRONMENT, Blame.ENVIRONMENT)
+
+    def test_is_none_where_the_model_saw_the_word_or_never_looked(self) -> None:
+        saw = Transcript(
+            scenario="converse",
+            end="finished",
+            events=(ran("cat nonce.txt", "word-1"),),
+            final_text="I do not know.",
+        )
+
+        for transcript in (saw, saw.model_copy(update={"events": ()})):
+            with pytest.raises(Shortfall) as caught:
+                nonce_check(NonceRun("word-1", transcript))
+            assert caught.value.kind is Kind.MODEL_LIMITATION
