@@ -36,8 +36,7 @@ def explain(
     """Diagnose an error text, a traceback, or JSON records (one in each line) without a request.
 
     A record has any of message, exception_type, http_status, deepest_frame, provider, model,
-    stage_hint, id.
-    Each gives one line of JSON, in their order.
+    stage_hint, id. Each gives one line of JSON, in their order.
 
     The exit code is 4 if a line is no record; the others are answered all the same.
     """

@@ -7,42 +7,58 @@ from pytest_ohllm.diagnosis.finding import Finding
 from pytest_ohllm.diagnosis.symptoms import Symptoms
 from pytest_ohllm.model import Blame, Kind
 
-_LIMITED = ("RateLimitError", "ResourceExhausted", "ThrottlingException")
-_IDENTITY = ("AuthenticationError", "PermissionDeniedError", "AccessDeniedException")
-_TROUBLE = (
-    "ServiceUnavailableError",
-    "ServiceUnavailableException",
-    "InternalServerError",
-    "InternalServerException",
-    "OverloadedError",
+_NAMES: tuple[tuple[tuple[str, ...], Kind, Blame, str, str], ...] = (
+    (
+        ("RateLimitError", "ResourceExhausted", "ThrottlingException"),
+        Kind.RATE_LIMIT,
+        Blame.ENDPOINT,
+        "the endpoint limits the rate of requests",
+        "try again later",
+    ),
+    (
+        ("AuthenticationError", "PermissionDeniedError", "AccessDeniedException"),
+        Kind.CREDENTIALS,
+        Blame.USER,
+        "the endpoint does not accept the key",
+        "check the key",
+    ),
+    (
+        (
+            "ServiceUnavailableError",
+            "ServiceUnavailableException",
+            "InternalServerError",
+            "InternalServerException",
+            "OverloadedError",
+        ),
+        Kind.PROVIDER_OUTAGE,
+        Blame.ENDPOINT,
+        "the endpoint is in trouble",
+        "try again later",
+    ),
+    (
+        ("NotFoundError", "ResourceNotFoundException"),
+        Kind.CONFIGURATION,
+        Blame.USER,
+        "the endpoint knows no such thing",
+        "check model and base_url",
+    ),
+    (
+        ("BadRequestError", "UnprocessableEntityError", "InvalidRequestError"),
+        Kind.UNKNOWN,
+        Blame.UNKNOWN,
+        "the endpoint rejects the request",
+        "compare the request with the provider's documentation",
+    ),
 )
-_NOT_FOUND = ("NotFoundError", "ResourceNotFoundException")
-_REFUSED = ("BadRequestError", "UnprocessableEntityError", "InvalidRequestError")
+"""Exceptions, and what they are named after; a refusal is suspected to be the SDK's fault."""
 
 
 def named_after_a_status(s: Symptoms) -> Finding | None:
     """Clients name exceptions after the status; litellm guesses one, so this comes last."""
     if s.pasted is None:
         return None
-    words = said(s)
-    if s.raised(*_LIMITED):
-        summary, step = f"the endpoint limits the rate of requests: {words}", "try again later"
-        return Finding(Kind.RATE_LIMIT, Blame.ENDPOINT, summary, step)
-    if s.raised(*_IDENTITY):
-        summary, step = f"the endpoint does not accept the key: {words}", "check the key"
-        return Finding(Kind.CREDENTIALS, Blame.USER, summary, step)
-    if s.raised(*_TROUBLE):
-        summary, step = f"the endpoint is in trouble: {words}", "try again later"
-        return Finding(Kind.PROVIDER_OUTAGE, Blame.ENDPOINT, summary, step)
-    if s.raised(*_NOT_FOUND):
-        summary, step = f"the endpoint knows no such thing: {words}", "check model and base_url"
-        return Finding(Kind.CONFIGURATION, Blame.USER, summary, step)
-    if not s.raised(*_REFUSED):
-        return None
-    return Finding(
-        Kind.UNKNOWN,
-        Blame.UNKNOWN,
-        f"the endpoint rejects the request: {words}",
-        "compare the request with the provider's documentation",
-        suspicion=Kind.SDK_GAP,
-    )
+    for names, kind, blame, summary, next_step in _NAMES:
+        if s.raised(*names):
+            suspicion = Kind.SDK_GAP if kind is Kind.UNKNOWN else None
+            return Finding(kind, blame, f"{summary}: {said(s)}", next_step, suspicion=suspicion)
+    return None
