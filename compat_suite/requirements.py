@@ -22,6 +22,8 @@ def require_end(transcript: Transcript) -> None:
     __tracebackhide__ = True
     if transcript.end == "finished":
         return
+    if transcript.end == "timeout" and (command := _unanswered(transcript)):
+        raise _silent_terminal(f"the terminal did not come to an end with {command!r} in time")
     rejected = "; ".join(sorted({event.text for event in transcript.rejections}))
     details = f" ({rejected})" if rejected else ""
     raise Shortfall(
@@ -40,15 +42,28 @@ def require_shown(transcript: Transcript, **files: str) -> None:
     for event in transcript.observations("terminal"):
         for file, word in files.items():
             if f"{file}.txt" in (event.command or "") and word not in event.text:
-                raise Shortfall(
+                raise _silent_terminal(
                     f"the terminal did not show what {event.command!r} prints, but "
-                    f"{shorten(event.text, 60)!r} (exit code {event.exit_code})",
-                    next_step="run it again on a machine with less to do; if it repeats, look at "
-                    "tmux and at the SDK's terminal",
-                    kind=Kind.ENVIRONMENT,
-                    blame=Blame.ENVIRONMENT,
-                    avoidable=False,
+                    f"{shorten(event.text, 60)!r} (exit code {event.exit_code})"
                 )
+
+
+def _unanswered(transcript: Transcript) -> str | None:
+    """The command whose result was being waited for: none that is allowed takes any time."""
+    calls = transcript.tool_calls("terminal")
+    last = transcript.events[-1] if transcript.events else None
+    return calls[-1].command if calls and last == calls[-1] else None
+
+
+def _silent_terminal(summary: str) -> Shortfall:
+    return Shortfall(
+        summary,
+        next_step="run it again on a machine with less to do; if it repeats, look at tmux and at "
+        "the SDK's terminal",
+        kind=Kind.ENVIRONMENT,
+        blame=Blame.ENVIRONMENT,
+        avoidable=False,
+    )
 
 
 def require_words(transcript: Transcript, *words: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from compat_suite import pictures
 from compat_suite.refusals import PICTURES, skip_if_refused
-from compat_suite.requirements import READ_IT, require_end, require_words
+from compat_suite.requirements import READ_IT, require_end, require_shown, require_words
 from compat_suite.scenarios import Play
 from pytest_ohllm.judgement import Shortfall, require_answer, unsupported
 from pytest_ohllm.model import Blame, Kind
@@ -52,6 +52,7 @@ def test_both_endpoints_work(play: Play, mode: str) -> None:
     if not any(path in exchange.url for exchange in transcript.exchanges):
         unsupported(f"this SDK does not use {path} for the model, although it was told to")
     require_end(transcript)
+    require_shown(transcript, nonce=played.expected["word"])
     require_words(transcript, played.expected["word"])
 
 

@@ -8,6 +8,7 @@ from compat_suite.requirements import (
     READ_IT,
     require_end,
     require_no_secrets,
+    require_shown,
     require_words,
 )
 from compat_suite.scenarios import Play
@@ -39,6 +40,7 @@ def test_the_conversation_runs_through_the_agent_server(play: Play) -> None:
             kind=Kind.SDK_GAP,
             blame=Blame.SDK,
         )
+    require_shown(transcript, nonce=played.expected["word"])
     require_words(transcript, played.expected["word"])
     if not transcript.observations("terminal"):
         raise Shortfall("the model told the word without running the command", next_step=READ_IT)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from compat_suite.refusals import STREAMS, TOOLS_IN_STREAMS, skip_if_refused
-from compat_suite.requirements import require_end, require_words
+from compat_suite.requirements import require_end, require_shown, require_words
 from compat_suite.scenarios import Play, Played
 from pytest_ohllm.judgement import Shortfall, require_answer, unsupported
 from pytest_ohllm.model import Blame, Exchange, Kind, Transcript
@@ -55,6 +55,7 @@ def test_tools_are_called_while_streaming(play: Play) -> None:
     require_answer(transcript)
     require_stream(transcript)
     require_end(transcript)
+    require_shown(transcript, nonce=played.expected["word"])
     require_words(transcript, played.expected["word"])
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from compat_suite import orders
 from compat_suite.conftest import NonceRun
+from compat_suite.requirements import require_end
 from compat_suite.scenarios import Played
 from compat_suite.test_c_calls_tools import test_what_only_the_tool_knows_is_reported as nonce_check
 from compat_suite.test_d_streaming import (
@@ -193,6 +194,18 @@ class TestATerminalInTrouble:
         with pytest.raises(Shortfall, match=r"did not show what 'cat nonce.txt' prints") as caught:
             nonce_check(NonceRun("word-1", silent))
         assert (caught.value.kind, caught.value.blame) == (Kind.ENVIRONMENT, Blame.ENVIRONMENT)
+
+    def test_is_not_if_it_never_comes_to_an_end(self) -> None:
+        call = Event(kind="tool_call", source="agent", tool="terminal", command="cat nonce.txt")
+        waiting = Transcript(scenario="converse", end="timeout", events=(call,))
+        silent = waiting.model_copy(update={"events": (call, ran("cat nonce.txt", "word-1"))})
+
+        with pytest.raises(Shortfall, match="did not come to an end with 'cat") as terminal:
+            require_end(waiting)
+        with pytest.raises(Shortfall, match="the conversation did not end in time") as model:
+            require_end(silent)
+        assert terminal.value.kind is Kind.ENVIRONMENT
+        assert model.value.kind is Kind.MODEL_LIMITATION
 
     def test_is_none_where_the_model_saw_the_word_or_never_looked(self) -> None:
         saw = Transcript(
