@@ -29,8 +29,7 @@ MAY_IMPORT = {
     "sdk": FOUNDATION | {"wire", "profiles"},
     "session": FOUNDATION
     | {"judgement", "wire", "simulator", "profiles", "diagnosis", "evidence", "report", "sdk"},
-    "options": set(),
-    "plugin": {"options", "model", "hookspecs", "session", "sdk"},
+    "plugin": {"model", "hookspecs", "session", "sdk"},
     "app": FOUNDATION
     | {"plan", "wire", "simulator", "profiles", "diagnosis", "evidence", "report", "sdk"},
     "autofix": FOUNDATION | {"wire", "profiles", "diagnosis", "evidence", "report"},
@@ -43,7 +42,7 @@ EXCEPTIONS = {
 }
 
 MAY_KNOW = {
-    "pytest": {"plugin", "options", "hookspecs", "judgement", "session"},
+    "pytest": {"plugin", "hookspecs", "judgement", "session"},
     # The script is read as a text, and run where the SDK is.
     "openhands": {"sdk", "profiles.sdk_store", "evidence.repro_script", "autofix.worker"},
     "litellm": set(),
